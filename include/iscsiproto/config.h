@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file config.h
+ * @brief Limits, the host's services and the defaults that connections and sessions are made with.
+ *
+ * One configuration may serve any number of connections and sessions on any number of threads: the
+ * library only reads it. It must stay unchanged and in place as long as anything made with it lives.
+ */
+#ifndef ISCSIPROTO_CONFIG_H
+#define ISCSIPROTO_CONFIG_H
+
+#include "base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct iscsip_conn;
+struct iscsip_offer;
+
+/**
+ * @brief How much of everything. Together with the config's flags these decide every size; a peer can raise none of them.
+ *
+ * The bytes that each costs are in docs/memory.md, from the same code that carves the memory.
+ */
+struct iscsip_limits {
+	uint16_t max_conns;   /**< Connections a session, 1 to 64. */
+	uint16_t max_tasks;   /**< Command window: tasks a session holds at once, 1 to 4096. Two more for each connection
+	                           are kept for immediate commands (RFC 7143 4.2.2.1). */
+	uint16_t max_r2ts;    /**< Tag table entries a session: R2Ts outstanding over all tasks, 1 to 4096. Target only. */
+	uint16_t max_tx_pdus; /**< PDUs of a connection that are on their way out at once, 2 to 1024. */
+	uint16_t ahs_max;     /**< Largest additional header segment taken, bytes, 0 to 1020, a multiple of 4. Larger ones end
+	                           the connection. A target's tasks keep an extended CDB of up to this size each. */
+	uint16_t text_max;    /**< Bytes of the largest key=value pair taken in full feature phase, and of the buffer that text
+	                           responses are made in, 64 to 8192. */
+	uint16_t ping_max;    /**< Bytes of ping data that a target keeps for the echo where the host lends no memory. */
+};
+
+/** @brief Direction of a PDU as the trace hook is told. */
+enum iscsip_trace_dir { ISCSIP_TRACE_RX = 0, ISCSIP_TRACE_TX = 1 };
+
+/** @brief Services of the host that every connection and session uses. All may be NULL but `random`. */
+struct iscsip_host {
+	size_t struct_size; /**< sizeof(struct iscsip_host) as the host was compiled. */
+	void *user;         /**< Given back to each call here. */
+	/** Fills @p dst with @p len bytes that nobody can guess (CHAP challenges, TSIHs). */
+	void (*random)(void *user, uint8_t *dst, size_t len);
+	/** CRC32C routine; NULL: the portable one. iscsip_crc32c_choose() answers the fastest of this CPU. */
+	uint32_t (*crc32c)(uint32_t crc, const void *p, size_t n);
+	/**
+	 * Told of every PDU: header bytes (BHS and AHS), then payload in pieces. Received PDUs are told when they are
+	 * complete and their digests held; PDUs sent are told when their header is stamped. Valid during the call only.
+	 */
+	void (*trace)(void *user, struct iscsip_conn *conn, enum iscsip_trace_dir dir, const uint8_t *hdr, size_t hdr_len,
+		      const struct iscsip_vec *payload, int cnt, size_t payload_len);
+	/**
+	 * Lends memory for ping data to be echoed (@p len up to MaxRecvDataSegmentLength). NULL answer: none to spare, the
+	 * connection uses its own `ping_max` bytes, and longer ping data is echoed cut (RFC 7143 11.19).
+	 */
+	void *(*lend)(void *user, size_t len);
+	/** Takes back what `lend` gave. */
+	void (*take_back)(void *user, void *mem, size_t len);
+};
+
+/** @brief Named leniencies and switches; none set is the strict reading of RFC 7143. */
+enum iscsip_config_flag {
+	/** Reserved bits and fields that a receiver may ignore (RFC 7143 11) are checked and refused: for test rigs. */
+	ISCSIP_CFG_CHECK_RESERVED = 1u << 0,
+	/** Units sent stay untouched until iscsip_conn_tx_release(): the transport reads buffers after the send call
+	 *  returned (MSG_ZEROCOPY, io_uring, DMA). */
+	ISCSIP_CFG_TX_HOLD = 1u << 1
+};
+
+/** @brief What connections and sessions are made with. Fill with iscsip_config_init(), then change. */
+struct iscsip_config {
+	size_t struct_size;              /**< Set by iscsip_config_init(). */
+	struct iscsip_limits limits;     /**< See there. */
+	const struct iscsip_host *host;  /**< The host's services. Required. */
+	const struct iscsip_offer *offer; /**< Keys: what is offered and accepted (params.h). Required. */
+	const char *node_name;           /**< Initiator: its InitiatorName. Target: unused (names come with the login). */
+	const char *node_alias;          /**< InitiatorAlias or TargetAlias to declare, or NULL. */
+	uint32_t flags;                  /**< #iscsip_config_flag bits. */
+	uint32_t login_timeout_ms;       /**< A login that has not ended after this time is closed. 0: never. Default 15000. */
+	uint32_t login_max_pdus;         /**< Login requests one login may take. Default 64. */
+	uint32_t login_text_max;         /**< Bytes of text one login may send in all. Default 65536. */
+	uint32_t nop_interval_ms;        /**< Silence after which a ping is sent. 0: never. Default 0. */
+	uint32_t nop_timeout_ms;         /**< Wait for its answer before the connection is given up. Default 5000. */
+	uint32_t logout_timeout_ms;      /**< Wait for the peer's part of a logout before closing. Default 5000. */
+	uint32_t initial_cmdsn;          /**< Initiator: first CmdSN of a session. Default 1. */
+	uint32_t initial_statsn;         /**< Target: first StatSN of a connection. Default 1. */
+};
+
+/**
+ * @brief Fills in the defaults: one connection, 32 tasks, 32 R2Ts, 32 units out, 256 bytes of AHS.
+ * @param[out] cfg what to fill. @param[in] struct_size sizeof *cfg as the host was compiled.
+ */
+ISCSIP_API void iscsip_config_init(struct iscsip_config *cfg, size_t struct_size);
+
+/**
+ * @brief Checks limits and required members.
+ * @param[in] cfg what to check.
+ * @retval ISCSIP_OK fit for use. @retval ISCSIP_EINVAL a member is out of its range or missing.
+ */
+ISCSIP_API int iscsip_config_check(const struct iscsip_config *cfg);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

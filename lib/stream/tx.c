@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The send engine (stream/tx.h). It owns the ring and the count of bytes; what a unit says is the protocol's.
+ *
+ * A unit is made once and then only read until it is gone, so that listing the same bytes again gives the same
+ * answer whatever happened in between. The ring starts over at its first unit whenever it runs empty: a quiet
+ * connection touches little memory.
+ */
+#include "stream/tx.h"
+
+#define PIECES_OF_A_UNIT 5
+
+void iscsip__tx_init(struct tx *tx, struct tx_unit *units, uint16_t cap, bool hold)
+{
+	memset(tx, 0, sizeof *tx);
+	tx->units = units;
+	tx->cap = cap;
+	tx->hold = hold;
+}
+
+static uint16_t ring(const struct tx *tx, unsigned i)
+{
+	return (uint16_t)(i >= tx->cap ? i - tx->cap : i);
+}
+
+struct tx_unit *iscsip__tx_slot(struct tx *tx)
+{
+	struct tx_unit *u;
+
+	if (tx_full(tx))
+		return NULL;
+	u = &tx->units[ring(tx, (unsigned)tx->oldest + tx->count)];
+	u->head_len = u->mid_len = u->tail_len = u->note = 0;
+	u->ref = NULL;
+	u->ref_len = u->payload_len = 0;
+	u->owner = NULL;
+	return u;
+}
+
+void iscsip__tx_push(struct tx *tx)
+{
+	tx->count++;
+	tx->unsent++;
+}
+
+static size_t unit_len(const struct tx_unit *u)
+{
+	return (size_t)u->head_len + u->ref_len + u->mid_len + u->payload_len + u->tail_len;
+}
+
+/* Lists what of a flat part lies behind *skip bytes, which it consumes. */
+static int list_flat(struct iscsip_vec *vec, int cnt, const void *p, size_t len, size_t *skip)
+{
+	if (*skip >= len) {
+		*skip -= len;
+		return cnt;
+	}
+	vec[cnt].base = (void *)(uintptr_t)((const uint8_t *)p + *skip);
+	vec[cnt].len = len - *skip;
+	*skip = 0;
+	return cnt + 1;
+}
+
+/* Lists a unit from byte `skip` on. The caller has room for PIECES_OF_A_UNIT; only a payload may need more: then
+ * *whole is cleared and the rest of the unit waits. */
+static int list_unit(const struct tx_unit *u, size_t skip, struct iscsip_vec *vec, int max, bool *whole)
+{
+	int cnt = list_flat(vec, 0, u->head, u->head_len, &skip);
+
+	cnt = list_flat(vec, cnt, u->ref, u->ref_len, &skip);
+	cnt = list_flat(vec, cnt, u->mid, u->mid_len, &skip);
+	if (skip < u->payload_len) {
+		struct iscsip_vec_cursor at = u->payload;
+		size_t want = u->payload_len - skip, listed;
+
+		cursor_advance(&at, skip);
+		skip = 0;
+		cnt += cursor_list(&at, want, vec + cnt, max - cnt, &listed);
+		*whole = listed == want && (cnt < max || u->tail_len == 0);
+		if (!*whole)
+			return cnt;
+	} else {
+		skip -= u->payload_len;
+	}
+	return list_flat(vec, cnt, u->tail, u->tail_len, &skip);
+}
+
+int iscsip__tx_list(const struct tx *tx, struct iscsip_vec *vec, int max)
+{
+	size_t skip = tx->sent_off;
+	unsigned i;
+	int cnt = 0;
+
+	for (i = 0; i < tx->unsent && max - cnt >= PIECES_OF_A_UNIT; i++) {
+		bool whole = true;
+
+		cnt += list_unit(&tx->units[ring(tx, tx->sent + i)], skip, vec + cnt, max - cnt, &whole);
+		if (!whole)
+			break;
+		skip = 0;
+	}
+	return cnt;
+}
+
+/* The oldest unit is read by nobody any more. */
+static void drop_oldest(struct tx *tx, tx_gone *gone, void *owner)
+{
+	struct tx_unit *u = &tx->units[tx->oldest];
+
+	tx->oldest = ring(tx, (unsigned)tx->oldest + 1u);
+	tx->count--;
+	tx->released_off = 0;
+	if (tx->count == 0)
+		tx->oldest = tx->sent = 0;
+	gone(owner, u);
+}
+
+int iscsip__tx_done(struct tx *tx, size_t n, tx_gone *gone, void *owner)
+{
+	while (n) {
+		size_t rest;
+
+		if (tx->unsent == 0)
+			return ISCSIP_EINVAL;
+		rest = unit_len(&tx->units[tx->sent]) - tx->sent_off;
+		if (n < rest) {
+			tx->sent_off += n;
+			return ISCSIP_OK;
+		}
+		n -= rest;
+		tx->sent_off = 0;
+		tx->sent = ring(tx, (unsigned)tx->sent + 1u);
+		tx->unsent--;
+		if (!tx->hold)
+			drop_oldest(tx, gone, owner);
+	}
+	return ISCSIP_OK;
+}
+
+int iscsip__tx_release(struct tx *tx, size_t n, tx_gone *gone, void *owner)
+{
+	if (!tx->hold)
+		return ISCSIP_ESTATE;
+	while (n) {
+		size_t rest;
+
+		if (tx->count == tx->unsent) {
+			if (n > tx->sent_off - tx->released_off)
+				return ISCSIP_EINVAL;
+			tx->released_off += n;
+			return ISCSIP_OK;
+		}
+		rest = unit_len(&tx->units[tx->oldest]) - tx->released_off;
+		if (n < rest) {
+			tx->released_off += n;
+			return ISCSIP_OK;
+		}
+		n -= rest;
+		drop_oldest(tx, gone, owner);
+	}
+	return ISCSIP_OK;
+}
+
+void iscsip__tx_drop(struct tx *tx, tx_gone *gone, void *owner)
+{
+	tx->unsent = 0;
+	tx->sent_off = 0;
+	while (tx->count)
+		drop_oldest(tx, gone, owner);
+}
+
+size_t iscsip__tx_pull(struct tx *tx, uint8_t *p, size_t n, tx_gone *gone, void *owner)
+{
+	struct iscsip_vec vec[8];
+	size_t put = 0;
+
+	while (put < n && tx->unsent) {
+		int cnt = iscsip__tx_list(tx, vec, 8), i;
+		size_t moved = 0;
+
+		for (i = 0; i < cnt && put + moved < n; i++) {
+			size_t m = vec[i].len < n - put - moved ? vec[i].len : n - put - moved;
+
+			memcpy(p + put + moved, vec[i].base, m);
+			moved += m;
+		}
+		(void)iscsip__tx_done(tx, moved, gone, owner);
+		put += moved;
+	}
+	return put;
+}
