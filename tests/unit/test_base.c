@@ -142,11 +142,14 @@ static void an_error_is_one_line_that_names_what_is_known(void **state)
 	struct iscsip_error bare = { .code = ISCSIP_ECLOSED, .opcode = 0xff };
 	struct iscsip_error full = { .code = ISCSIP_EPROTO, .opcode = 0x05, .reject_reason = 0x09, .arg = 0x2c };
 	char text[128];
+	int len;
 
 	(void)state;
-	assert_int_equal(iscsip_error_format(&bare, text, sizeof text), (int)strlen(text));
+	len = iscsip_error_format(&bare, text, sizeof text);
 	assert_string_equal(text, "the connection is closed");
-	assert_int_equal(iscsip_error_format(&full, text, sizeof text), (int)strlen(text));
+	assert_int_equal(len, strlen(text));
+	len = iscsip_error_format(&full, text, sizeof text);
+	assert_int_equal(len, strlen(text));
 	assert_string_equal(text, "the peer broke the protocol, opcode 0x5 at 0x2c, reject reason 0x9");
 }
 
