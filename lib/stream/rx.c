@@ -131,16 +131,19 @@ static int payload_moved(struct rx *rx, const uint8_t *at, size_t n)
 
 static int feed_payload(struct rx *rx, const uint8_t *p, size_t n, size_t *used)
 {
-	struct iscsip_vec piece = { NULL, rx->left };
 	int err;
 
-	if (rx->placed)
-		piece = cursor_peek(&rx->place, rx->left);
-	*used = piece.len < n ? piece.len : n;
+	*used = rx->left < n ? rx->left : n;
 	if (rx->placed) {
-		memcpy(piece.base, p, *used);
+		size_t room;
+		uint8_t *at = cursor_peek(&rx->place, &room);
+
+		if (room == 0)
+			return ISCSIP_EHOST;
+		*used = room < *used ? room : *used;
+		memcpy(at, p, *used);
 		cursor_advance(&rx->place, *used);
-		p = piece.base;
+		p = at;
 	}
 	err = payload_moved(rx, p, *used);
 	return err ? err : skip_empty(rx);
@@ -238,13 +241,17 @@ int iscsip__rx_next(struct rx *rx, const struct iscsip_vec *stage, struct iscsip
 static int settle_payload(struct rx *rx, size_t *n)
 {
 	while (*n && rx->phase == RX_PAYLOAD && rx->placed) {
-		struct iscsip_vec piece = cursor_peek(&rx->place, rx->left);
-		size_t m = piece.len < *n ? piece.len : *n;
+		size_t m;
+		const uint8_t *at = cursor_peek(&rx->place, &m);
 		int err;
 
+		if (m == 0)
+			return ISCSIP_EHOST;
+		m = m < rx->left ? m : rx->left;
+		m = m < *n ? m : *n;
 		cursor_advance(&rx->place, m);
 		*n -= m;
-		err = payload_moved(rx, piece.base, m);
+		err = payload_moved(rx, at, m);
 		if (!err)
 			err = skip_empty(rx);
 		if (err)

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The connection room: bytes in and out, digests, queues, deadlines. It knows what a PDU is, but not what one does:
+ * that is the role's (struct conn_role), of which one constant table serves each role. A connection without a session
+ * is in login.
+ *
+ *               PDU with data or AHS            PDU complete
+ *   rx --> decode, check ----> header() ... payload ... ----> pdu()
+ *   tx <-- seal (encode, digests) <-- make() <-- queues: urgent, answers, data (round robin)
+ */
+#ifndef ISCSIP_CONN_CONN_H
+#define ISCSIP_CONN_CONN_H
+
+#include "iscsiproto/conn.h"
+#include "iscsiproto/params.h"
+#include "iscsiproto/pdu.h"
+#include "base/arena.h"
+#include "base/serial.h"
+#include "stream/rx.h"
+#include "stream/tx.h"
+
+#define BHS_LEN 48u
+#define DIGEST_LEN 4u
+
+/* --- queues of things that have PDUs to send --- */
+
+enum conn_queue {
+	CONN_Q_URGENT, /* login, immediate answers, Reject, Async, NOP */
+	CONN_Q_ANSWER, /* commands, responses, R2Ts: first in, first out */
+	CONN_Q_DATA,   /* Data-In and Data-Out streams: one PDU each in turn */
+	CONN_Q_COUNT
+};
+
+/* Embedded in whatever sends; kind is the role's own. In at most one queue at a time. */
+struct conn_item {
+	struct conn_item *next, *prev; /* both NULL: in no queue */
+	uint8_t kind;
+};
+
+/* What make() did with the item at the front. */
+enum conn_made {
+	CONN_MADE_LAST, /* one PDU; the item has left the queue */
+	CONN_MADE_MORE, /* one PDU; the item goes to the end of its queue */
+	CONN_MADE_NONE  /* no PDU; the item has left the queue (nothing to say, or it has to wait for something) */
+};
+
+/* --- what a role does --- */
+
+struct conn_role {
+	enum iscsip_role role;
+	/*
+	 * c->pdu has data or AHS: name the place of the data with conn_expect_*(); `ahs` holds during the call only.
+	 * 0, or a fatal error. May iscsip__conn_hold().
+	 */
+	int (*header)(struct iscsip_conn *c, const uint8_t *ahs, uint32_t ahs_len);
+	/* c->pdu is complete; c->data_bad tells of a data digest that did not match. 0 or a fatal error. */
+	int (*pdu)(struct iscsip_conn *c);
+	/*
+	 * A PDU is refused (legality table, AHS, unknown opcode): its data passes by unread, and pdu() is not called.
+	 * 0 goes on, a fatal error ends the connection after what is pending was sent.
+	 */
+	int (*refused)(struct iscsip_conn *c, const uint8_t bhs[BHS_LEN], const struct iscsip_error *why);
+	/* Makes one PDU of the item at the front of a queue, by iscsip__conn_seal(). */
+	enum conn_made (*make)(struct iscsip_conn *c, struct conn_item *item);
+	/* A unit with an owner is out and released. */
+	void (*gone)(struct iscsip_conn *c, struct tx_unit *u);
+	/* Nothing came for nop_interval: queue a ping. */
+	void (*ping)(struct iscsip_conn *c);
+	/* The role's own deadline and what it does then. May be NULL. */
+	iscsip_time (*deadline)(const struct iscsip_conn *c);
+	int (*tick)(struct iscsip_conn *c);
+	/* The connection failed or was closed: give every task back. Called once. c->session may be NULL. */
+	void (*closed)(struct iscsip_conn *c);
+};
+
+typedef int conn_sink(struct iscsip_conn *c, const uint8_t *p, size_t n);
+
+struct iscsip_conn {
+	const struct conn_role *ops;
+	const struct iscsip_config *cfg;
+	struct iscsip_session *session; /* NULL in login */
+	void *user;
+
+	/* receive */
+	struct rx rx;
+	struct iscsip_pdu pdu;          /* being received; its data may still be on the way */
+	conn_sink *sink;                /* takes data that has no place */
+	uint32_t crc;                   /* of the data so far */
+	uint32_t rx_limit;              /* MaxRecvDataSegmentLength that we declared and is in force */
+	uint32_t tx_limit;              /* what the peer declared */
+	bool rx_hdigest, rx_ddigest, tx_hdigest, tx_ddigest;
+	bool data_bad;                  /* data digest of c->pdu did not match */
+	bool refusing;                  /* the data passing by belongs to a refused PDU */
+	uint8_t state;                  /* enum iscsip_conn_state */
+	uint8_t phase;                  /* enum iscsip_phase, for the legality check */
+
+	/* send */
+	struct tx tx;
+	struct conn_item *queue[CONN_Q_COUNT]; /* first of a ring, NULL when empty */
+
+	/* numbering of this connection */
+	uint32_t statsn;                /* target: next StatSN; initiator: highest StatSN received + 1 */
+	uint32_t expstatsn;             /* target: what the initiator acknowledged */
+	uint16_t cid;
+
+	/* time */
+	iscsip_time now;                /* of the call under way */
+	iscsip_time opened, last_rx, pinged; /* pinged: 0 while no ping is out */
+	iscsip_time close_by;           /* ISCSIP_TIME_NEVER unless closing or logging out */
+
+	struct iscsip_error error;      /* first fatal one; code 0: none */
+	struct iscsip_conn_stats stats;
+	bool in_call;                   /* a door is being passed: others refuse */
+	bool told_wake;                 /* the host knows that there is something to send */
+
+	void *login;                    /* login scratch, the role's own use; NULL when login ended */
+	void *role_state;               /* behind this struct, the role's */
+};
+
+/*
+ * Carves a connection with `role_size` bytes for the role out of `a`; NULL while counting or where it does not fit.
+ * The role state is zeroed.
+ */
+struct iscsip_conn *iscsip__conn_carve(struct arena *a, const struct iscsip_config *cfg, size_t role_size);
+
+void iscsip__conn_init(struct iscsip_conn *c, const struct conn_role *ops, const struct iscsip_config *cfg, void *user,
+		       iscsip_time now);
+
+/* --- for the role, while receiving --- */
+
+/* From header(): the data goes to this place, which holds c->pdu.data_len bytes. */
+void iscsip__conn_expect_place(struct iscsip_conn *c, const struct iscsip_vec_cursor *place);
+/* From header(): the data passes through `sink`, NULL to drop it. The digest is checked all the same. */
+void iscsip__conn_expect_sink(struct iscsip_conn *c, conn_sink *sink);
+/* From header(): the place is not known yet; no byte is taken until expect and iscsip__conn_resume(). */
+void iscsip__conn_hold(struct iscsip_conn *c);
+int iscsip__conn_resume(struct iscsip_conn *c);
+
+/* The first fatal error; returns its code for `return iscsip__conn_fail(...)`. */
+int iscsip__conn_fail(struct iscsip_conn *c, int code, uint16_t rule, uint32_t arg);
+/* Over: what is queued is still sent, nothing is received any more. */
+void iscsip__conn_closing(struct iscsip_conn *c);
+
+/* --- for the role, while sending --- */
+
+void iscsip__conn_queue(struct iscsip_conn *c, struct conn_item *item, enum conn_queue q);
+void iscsip__conn_unqueue(struct iscsip_conn *c, struct conn_item *item);
+
+static inline bool conn_queued(const struct conn_item *item)
+{
+	return item->next != NULL;
+}
+
+/*
+ * From make(): the free unit that the PDU will be made in. Fill in payload, ref, mid, owner and note, then seal.
+ * Never NULL there.
+ */
+struct tx_unit *iscsip__conn_unit(struct iscsip_conn *c);
+/*
+ * Encodes the PDU into the unit, adds pad and digests, traces and pushes it. pdu->data_len must be mid_len where mid
+ * belongs to the data (sense) plus payload_len; `mid_is_data` says which.
+ */
+void iscsip__conn_seal(struct iscsip_conn *c, struct tx_unit *u, const struct iscsip_pdu *pdu, bool mid_is_data);
+
+/* The parameters of the session are in force from here on (end of login). */
+void iscsip__conn_apply(struct iscsip_conn *c, const struct iscsip_params *p);
+
+static inline bool conn_over(const struct iscsip_conn *c)
+{
+	return c->state >= ISCSIP_CONN_CLOSING;
+}
+
+#endif
