@@ -34,6 +34,18 @@ struct iscsip_vec {
 	size_t len; /**< Bytes. */
 };
 
+/**
+ * @brief A place in a vector: the byte where the next copy, read or listing begins.
+ *
+ * Plain values: a cursor is copied by assignment and owns nothing. The array and the memory that it points
+ * to have to live as long as the cursor is used.
+ */
+struct iscsip_vec_cursor {
+	const struct iscsip_vec *vec; /**< The piece that holds the next byte; anything where `cnt` is 0. */
+	int cnt;                      /**< Pieces from `vec` on, that one included; 0 at the end. */
+	size_t off;                   /**< Bytes of `vec[0]` that lie before the next byte. */
+};
+
 /** @brief Milliseconds on any monotonic clock of the host's choice; the library reads none itself. */
 typedef uint64_t iscsip_time;
 
