@@ -259,12 +259,24 @@ uninstall:
 	rm -f $(D)$(LIBDIR)/libiscsiproto.* $(D)$(LIBDIR)/pkgconfig/libiscsiproto.pc
 	rm -f $(TOOLS:%=$(D)$(BINDIR)/%) $(MAN_PAGES:docs/man/%=$(D)$(MANDIR)/man1/%)
 
+help:
+	@echo 'all            libraries and tools (the default)'
+	@echo 'demo           the main job on 127.0.0.1: serve, log in, write, read back, compare'
+	@echo 'check          every test; the parts: $(CHECK_PARTS:%=check-%)'
+	@echo 'fuzz           fuzzers for libFuzzer and AFL++, and the replay of the corpus; fuzz-run runs them'
+	@echo 'bench          benchmarks, beside other implementations where these are installed'
+	@echo 'docs           HTML documentation in $(BUILD)/docs'
+	@echo 'size           bytes of code, data and stack of each part, x86-64 and Cortex-M'
+	@echo 'amalgamation   the library as one file pair, $(BUILD)/iscsiproto.c and .h'
+	@echo 'install        headers, libraries, pkg-config file, tools, man pages (PREFIX, DESTDIR); uninstall'
+	@echo 'clean          removes $(BUILD)'
+
 clean:
 	rm -rf $(BUILD)
 
 FORCE:
 .PHONY: all lib tools demo tests check $(CHECK_PARTS:%=check-%) fuzz fuzz-libfuzzer fuzz-afl fuzz-replay fuzz-bins \
-	fuzz-seed-bins fuzz-run fuzz-seeds bench bench-bins docs size amalgamation install uninstall clean FORCE
+	fuzz-seed-bins fuzz-run fuzz-seeds bench bench-bins docs size amalgamation help install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
 ALL_OBJS := $(LIB_OBJS) $(PIC_OBJS) $(HOST_OBJS) $(EXAMPLE_OBJS) $(TEST_OBJS) $(SUPPORT_OBJS) $(FUZZ_OBJS) $(BENCH_OBJS) \

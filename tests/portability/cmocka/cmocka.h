@@ -169,6 +169,7 @@ CM_UNUSED static int cm_run_group(const struct CMUnitTest *tests, size_t n, CMFi
 	int failed = 0;
 
 	printf("1..%zu\n", n);
+	fflush(stdout);
 	if (setup && setup(&state) != 0) {
 		printf("not ok - the group's setup failed\n");
 		return (int)n;
