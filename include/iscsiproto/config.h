@@ -36,8 +36,15 @@ struct iscsip_limits {
 	uint16_t ping_max;    /**< Bytes of ping data that a target keeps for the echo where the host lends no memory. */
 };
 
-/** @brief Direction of a PDU as the trace hook is told. */
-enum iscsip_trace_dir { ISCSIP_TRACE_RX = 0, ISCSIP_TRACE_TX = 1 };
+/** @brief What the trace hook is told; a PDU is one HEADER, any number of DATA, one END, of its direction. */
+enum iscsip_trace_event {
+	ISCSIP_TRACE_RX_HEADER = 0, /**< BHS and AHS of a PDU received, its digest good. */
+	ISCSIP_TRACE_RX_DATA = 1,   /**< Data of it, as it lands. */
+	ISCSIP_TRACE_RX_END = 2,    /**< It is complete; the length is 1 where its data digest was wrong, else 0. */
+	ISCSIP_TRACE_TX_HEADER = 3, /**< BHS and AHS of a PDU, at the moment it is made and numbered. */
+	ISCSIP_TRACE_TX_DATA = 4,   /**< Data of it. */
+	ISCSIP_TRACE_TX_END = 5     /**< It is complete; the length is 0. */
+};
 
 /** @brief Services of the host that every connection and session uses. All may be NULL but `random`. */
 struct iscsip_host {
@@ -47,12 +54,13 @@ struct iscsip_host {
 	void (*random)(void *user, uint8_t *dst, size_t len);
 	/** CRC32C routine; NULL: the portable one. iscsip_crc32c_choose() answers the fastest of this CPU. */
 	uint32_t (*crc32c)(uint32_t crc, const void *p, size_t n);
+	/** Told of every PDU in both directions; the bytes are valid during the call only, padding and digests are left out. */
+	void (*trace)(void *user, struct iscsip_conn *conn, enum iscsip_trace_event event, const void *p, size_t len);
 	/**
-	 * Told of every PDU: header bytes (BHS and AHS), then payload in pieces. Received PDUs are told when they are
-	 * complete and their digests held; PDUs sent are told when their header is stamped. Valid during the call only.
+	 * @p conn has something to send since a call from outside its doors (a late answer, a command submitted). Told once
+	 * until its next door is passed; a host that asks iscsip_conn_want() after each call needs it not.
 	 */
-	void (*trace)(void *user, struct iscsip_conn *conn, enum iscsip_trace_dir dir, const uint8_t *hdr, size_t hdr_len,
-		      const struct iscsip_vec *payload, int cnt, size_t payload_len);
+	void (*wake)(void *user, struct iscsip_conn *conn);
 	/**
 	 * Lends memory for ping data to be echoed (@p len up to MaxRecvDataSegmentLength). NULL answer: none to spare, the
 	 * connection uses its own `ping_max` bytes, and longer ping data is echoed cut (RFC 7143 11.19).

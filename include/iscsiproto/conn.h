@@ -33,8 +33,6 @@ extern "C" {
 
 struct iscsip_session;
 
-/** @brief Bytes of memory one connection needs, without login. @param[in] cfg a checked configuration. */
-ISCSIP_API size_t iscsip_conn_size(const struct iscsip_config *cfg);
 
 /** @brief Bytes of scratch memory a login needs; free again once the login ended. @param[in] cfg a checked configuration. */
 ISCSIP_API size_t iscsip_login_size(const struct iscsip_config *cfg);

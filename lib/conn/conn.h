@@ -12,6 +12,7 @@
 #define ISCSIP_CONN_CONN_H
 
 #include "iscsiproto/conn.h"
+#include "iscsiproto/crc32c.h"
 #include "iscsiproto/params.h"
 #include "iscsiproto/pdu.h"
 #include "base/arena.h"
@@ -21,6 +22,8 @@
 
 #define BHS_LEN 48u
 #define DIGEST_LEN 4u
+/* MaxRecvDataSegmentLength in force during login (RFC 7143 13.12) */
+#define CONN_LOGIN_DATA_MAX 8192u
 
 /* --- queues of things that have PDUs to send --- */
 
@@ -105,13 +108,14 @@ struct iscsip_conn {
 
 	/* time */
 	iscsip_time now;                /* of the call under way */
-	iscsip_time opened, last_rx, pinged; /* pinged: 0 while no ping is out */
+	iscsip_time opened, last_rx, pinged;
 	iscsip_time close_by;           /* ISCSIP_TIME_NEVER unless closing or logging out */
 
 	struct iscsip_error error;      /* first fatal one; code 0: none */
 	struct iscsip_conn_stats stats;
 	bool in_call;                   /* a door is being passed: others refuse */
 	bool told_wake;                 /* the host knows that there is something to send */
+	bool ping_out;                  /* a ping is unanswered */
 
 	void *login;                    /* login scratch, the role's own use; NULL when login ended */
 	void *role_state;               /* behind this struct, the role's */
@@ -161,6 +165,31 @@ struct tx_unit *iscsip__conn_unit(struct iscsip_conn *c);
  * belongs to the data (sense) plus payload_len; `mid_is_data` says which.
  */
 void iscsip__conn_seal(struct iscsip_conn *c, struct tx_unit *u, const struct iscsip_pdu *pdu, bool mid_is_data);
+
+/* --- between the files of this room --- */
+
+const struct rx_ops *iscsip__conn_rx_ops(void);
+tx_gone iscsip__conn_gone;
+bool iscsip__conn_has_tx(const struct iscsip_conn *c);
+/* Every door starts and ends with these: no door from inside a callback, errors stay. leave() returns err. */
+int iscsip__conn_enter(struct iscsip_conn *c, iscsip_time now);
+int iscsip__conn_leave(struct iscsip_conn *c, int err);
+
+static inline void conn_trace(struct iscsip_conn *c, enum iscsip_trace_event event, const void *p, size_t len)
+{
+	if (c->cfg->host->trace)
+		c->cfg->host->trace(c->cfg->host->user, c, event, p, len);
+}
+
+static inline uint32_t conn_crc(const struct iscsip_conn *c, uint32_t crc, const void *p, size_t n)
+{
+	return c->cfg->host->crc32c ? c->cfg->host->crc32c(crc, p, n) : iscsip_crc32c(crc, p, n);
+}
+
+static inline uint32_t pad_of(uint32_t len)
+{
+	return (0u - len) & 3u;
+}
 
 /* The parameters of the session are in force from here on (end of login). */
 void iscsip__conn_apply(struct iscsip_conn *c, const struct iscsip_params *p);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a connection: memory, the first error, deadlines, what the host may ask. Receiving stands in conn_rx.c,
+ * sending in conn_tx.c.
+ *
+ * States (RFC 7143 8.1.3, as far as they are not the transport's): LOGIN -> FULL_FEATURE -> LOGOUT -> CLOSING -> CLOSED,
+ * each of which may go to CLOSING (an error, or the end was asked for) and from there to CLOSED (the host closed the
+ * transport). Invariants: `error.code` is set once and only to fatal codes; the role's closed() is called exactly once,
+ * on entering CLOSED; from then on no queue holds an item. After a fatal error only the urgent queue is still sent.
+ */
+#include "conn/conn.h"
+
+struct iscsip_conn *iscsip__conn_carve(struct arena *a, const struct iscsip_config *cfg, size_t role_size)
+{
+	struct iscsip_conn *c = arena_take(a, sizeof *c, _Alignof(struct iscsip_conn));
+	void *role = arena_take(a, role_size, ARENA_ALIGN);
+	uint32_t hdr_cap = BHS_LEN + cfg->limits.ahs_max + DIGEST_LEN;
+	uint8_t *hdr = arena_take(a, hdr_cap, 4);
+	struct tx_unit *units =
+		arena_take_array(a, cfg->limits.max_tx_pdus, sizeof *units, _Alignof(struct tx_unit));
+
+	if (!c || !role || !hdr || !units)
+		return NULL;
+	memset(c, 0, sizeof *c);
+	memset(role, 0, role_size);
+	c->role_state = role;
+	iscsip__rx_init(&c->rx, iscsip__conn_rx_ops(), c, hdr, hdr_cap, BHS_LEN);
+	iscsip__tx_init(&c->tx, units, cfg->limits.max_tx_pdus, (cfg->flags & ISCSIP_CFG_TX_HOLD) != 0);
+	return c;
+}
+
+void iscsip__conn_init(struct iscsip_conn *c, const struct conn_role *ops, const struct iscsip_config *cfg, void *user,
+		       iscsip_time now)
+{
+	c->ops = ops;
+	c->cfg = cfg;
+	c->user = user;
+	c->now = c->opened = c->last_rx = now;
+	c->close_by = ISCSIP_TIME_NEVER;
+	c->state = ISCSIP_CONN_LOGIN;
+	c->phase = ISCSIP_PHASE_LOGIN;
+	c->rx_limit = c->tx_limit = CONN_LOGIN_DATA_MAX;
+}
+
+void iscsip__conn_apply(struct iscsip_conn *c, const struct iscsip_params *p)
+{
+	c->rx_hdigest = c->tx_hdigest = p->header_digest;
+	c->rx_ddigest = c->tx_ddigest = p->data_digest;
+	c->rx_limit = p->max_recv_data_segment_length;
+	c->tx_limit = p->max_send_data_segment_length;
+}
+
+int iscsip__conn_fail(struct iscsip_conn *c, int code, uint16_t rule, uint32_t arg)
+{
+	if (c->error.code == ISCSIP_OK) {
+		c->error.code = code;
+		c->error.rule = rule;
+		c->error.arg = arg;
+		if (c->error.opcode == 0)
+			c->error.opcode = c->pdu.opcode;
+	}
+	iscsip__conn_closing(c);
+	return c->error.code;
+}
+
+void iscsip__conn_closing(struct iscsip_conn *c)
+{
+	if (conn_over(c))
+		return;
+	c->state = ISCSIP_CONN_CLOSING;
+	c->close_by = c->now + c->cfg->logout_timeout_ms;
+}
+
+void iscsip_conn_closed(struct iscsip_conn *c, iscsip_time now)
+{
+	unsigned q;
+
+	if (c->state == ISCSIP_CONN_CLOSED)
+		return;
+	c->now = now;
+	c->in_call = true;
+	if (c->error.code == ISCSIP_OK)
+		c->error.code = ISCSIP_ECLOSED;
+	c->state = ISCSIP_CONN_CLOSED;
+	iscsip__tx_drop(&c->tx, iscsip__conn_gone, c);
+	c->ops->closed(c);
+	for (q = 0; q < CONN_Q_COUNT; q++)
+		while (c->queue[q])
+			iscsip__conn_unqueue(c, c->queue[q]);
+	c->in_call = false;
+}
+
+unsigned iscsip_conn_want(const struct iscsip_conn *c)
+{
+	unsigned want = 0;
+
+	if (c->state == ISCSIP_CONN_CLOSED)
+		return ISCSIP_WANT_CLOSE;
+	if (iscsip__conn_has_tx(c))
+		want |= ISCSIP_WANT_TX;
+	if (!conn_over(c) && !c->rx.held)
+		want |= ISCSIP_WANT_RX;
+	if (conn_over(c) && (c->now >= c->close_by || !(want & ISCSIP_WANT_TX)))
+		want |= ISCSIP_WANT_CLOSE;
+	return want;
+}
+
+/* --- deadlines --- */
+
+static iscsip_time earlier(iscsip_time a, iscsip_time b)
+{
+	return a < b ? a : b;
+}
+
+/* A limit of 0 is none. */
+static iscsip_time after(iscsip_time from, uint32_t ms)
+{
+	return ms ? from + ms : ISCSIP_TIME_NEVER;
+}
+
+static iscsip_time keepalive_due(const struct iscsip_conn *c)
+{
+	if (c->state != ISCSIP_CONN_FULL_FEATURE || c->cfg->nop_interval_ms == 0)
+		return ISCSIP_TIME_NEVER;
+	if (c->ping_out)
+		return after(c->pinged, c->cfg->nop_timeout_ms);
+	return after(c->last_rx, c->cfg->nop_interval_ms);
+}
+
+static iscsip_time login_due(const struct iscsip_conn *c)
+{
+	return c->state == ISCSIP_CONN_LOGIN ? after(c->opened, c->cfg->login_timeout_ms) : ISCSIP_TIME_NEVER;
+}
+
+iscsip_time iscsip_conn_deadline(const struct iscsip_conn *c)
+{
+	iscsip_time t;
+
+	if (c->state == ISCSIP_CONN_CLOSED)
+		return ISCSIP_TIME_NEVER;
+	t = earlier(earlier(c->close_by, keepalive_due(c)), login_due(c));
+	return c->ops->deadline ? earlier(t, c->ops->deadline(c)) : t;
+}
+
+static int act(struct iscsip_conn *c)
+{
+	if (c->now >= login_due(c))
+		return iscsip__conn_fail(c, ISCSIP_ETIMEDOUT, 0, 0);
+	if (c->now >= keepalive_due(c)) {
+		if (c->ping_out)
+			return iscsip__conn_fail(c, ISCSIP_ETIMEDOUT, 0, 0);
+		c->ping_out = true;
+		c->pinged = c->now;
+		c->ops->ping(c);
+	}
+	if (!conn_over(c) && c->now >= c->close_by)
+		return iscsip__conn_fail(c, ISCSIP_ETIMEDOUT, 0, 0);
+	if (!conn_over(c) && c->ops->tick && c->now >= c->ops->deadline(c))
+		return c->ops->tick(c);
+	return ISCSIP_OK;
+}
+
+int iscsip_conn_tick(struct iscsip_conn *c, iscsip_time now)
+{
+	int err = iscsip__conn_enter(c, now);
+
+	return err ? err : iscsip__conn_leave(c, act(c));
+}
+
+/* --- doors --- */
+
+int iscsip__conn_enter(struct iscsip_conn *c, iscsip_time now)
+{
+	if (c->in_call)
+		return ISCSIP_ESTATE;
+	if (c->state == ISCSIP_CONN_CLOSED)
+		return c->error.code;
+	c->in_call = true;
+	c->now = now;
+	return ISCSIP_OK;
+}
+
+int iscsip__conn_leave(struct iscsip_conn *c, int err)
+{
+	if (err < 0 && err > ISCSIP_FATAL) {
+		c->in_call = false;
+		return err;
+	}
+	if (err < 0)
+		(void)iscsip__conn_fail(c, err, 0, 0);
+	c->in_call = false;
+	c->told_wake = iscsip__conn_has_tx(c);
+	return err;
+}
+
+/* --- questions --- */
+
+const struct iscsip_error *iscsip_conn_error(const struct iscsip_conn *c)
+{
+	return &c->error;
+}
+
+struct iscsip_session *iscsip_conn_session(const struct iscsip_conn *c)
+{
+	return c->session;
+}
+
+void *iscsip_conn_user(const struct iscsip_conn *c)
+{
+	return c->user;
+}
+
+uint16_t iscsip_conn_cid(const struct iscsip_conn *c)
+{
+	return c->cid;
+}
+
+int iscsip_conn_state(const struct iscsip_conn *c)
+{
+	return c->state;
+}
+
+void iscsip_conn_stats(const struct iscsip_conn *c, struct iscsip_conn_stats *st)
+{
+	*st = c->stats;
+}

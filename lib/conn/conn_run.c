@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The convenience door: a connection driven over the host's recv and send calls. It owns nothing but a small stage on
+ * the stack, and uses only the public doors; a host that wants batches drives these itself.
+ */
+#include "iscsiproto/conn.h"
+
+#define STAGE_LEN 2048
+#define PIECES 16
+
+static int send_all(struct iscsip_conn *c, const struct iscsip_transport *t, iscsip_time now, bool *moved)
+{
+	struct iscsip_vec vec[PIECES];
+	int cnt;
+
+	while ((cnt = iscsip_conn_tx_next(c, vec, PIECES, now)) > 0) {
+		ptrdiff_t n = t->send(t->user, vec, cnt);
+		int err;
+
+		if (n == ISCSIP_EAGAIN || n == 0)
+			return ISCSIP_OK;
+		if (n < 0)
+			return (int)n;
+		err = iscsip_conn_tx_done(c, (size_t)n, now);
+		if (err)
+			return err;
+		*moved = true;
+	}
+	return cnt;
+}
+
+/* One receive: into the place of a payload where one is expected, else through the stage. A held connection is not read
+ * from, so what is pushed is always taken unless it is held on the way; then the rest is refused by taking less next time. */
+static int receive_once(struct iscsip_conn *c, const struct iscsip_transport *t, iscsip_time now, bool *moved)
+{
+	struct iscsip_vec vec[2];
+	int cnt = iscsip_conn_rx_next(c, NULL, vec, 2);
+	ptrdiff_t n, left;
+
+	if (cnt <= 0)
+		return cnt;
+	n = t->recv(t->user, vec[0].base, vec[0].len);
+	if (n == ISCSIP_EAGAIN)
+		return ISCSIP_OK;
+	if (n <= 0)
+		return n == 0 ? ISCSIP_ECLOSED : (int)n;
+	*moved = true;
+	left = iscsip_conn_rx_done(c, (size_t)n, now);
+	return left < 0 ? (int)left : ISCSIP_OK;
+}
+
+int iscsip_conn_run(struct iscsip_conn *c, const struct iscsip_transport *t, iscsip_time now)
+{
+	bool moved;
+	int err, sent;
+
+	do {
+		moved = false;
+		err = iscsip_conn_want(c) & ISCSIP_WANT_RX ? receive_once(c, t, now, &moved) : ISCSIP_OK;
+		sent = iscsip_conn_want(c) & ISCSIP_WANT_TX ? send_all(c, t, now, &moved) : ISCSIP_OK;
+		if (err || sent < 0)
+			return err ? err : sent;
+	} while (moved);
+	return iscsip_conn_want(c) & ISCSIP_WANT_CLOSE ? ISCSIP_ECLOSED : ISCSIP_OK;
+}

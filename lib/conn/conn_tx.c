@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sending: from queues to numbered PDUs. Owns the three queues and the sealing of a PDU (encoding, padding, digests).
+ *
+ * A PDU is made only when the host asks for bytes and there is a free unit, so whatever it says of the state (StatSN,
+ * ExpCmdSN, the window) is of that moment, and the order on the wire is the order of the numbers. The urgent queue goes
+ * first, then answers, then one PDU of each data stream in turn.
+ *
+ * Invariant: an item is in at most one queue, and `queue[q]` points into a ring of all items of q.
+ */
+#include "base/bytes.h"
+#include "conn/conn.h"
+
+/* --- queues --- */
+
+void iscsip__conn_queue(struct iscsip_conn *c, struct conn_item *item, enum conn_queue q)
+{
+	struct conn_item *first = c->queue[q];
+
+	if (conn_queued(item) || c->state == ISCSIP_CONN_CLOSED)
+		return;
+	if (!first) {
+		item->next = item->prev = item;
+		c->queue[q] = item;
+	} else {
+		item->next = first;
+		item->prev = first->prev;
+		first->prev->next = item;
+		first->prev = item;
+	}
+	if (!c->in_call && !c->told_wake && c->cfg->host->wake) {
+		c->told_wake = true;
+		c->cfg->host->wake(c->cfg->host->user, c);
+	}
+}
+
+void iscsip__conn_unqueue(struct iscsip_conn *c, struct conn_item *item)
+{
+	unsigned q;
+
+	if (!conn_queued(item))
+		return;
+	for (q = 0; q < CONN_Q_COUNT; q++)
+		if (c->queue[q] == item)
+			c->queue[q] = item->next == item ? NULL : item->next;
+	item->prev->next = item->next;
+	item->next->prev = item->prev;
+	item->next = item->prev = NULL;
+}
+
+/* The queue that goes next, or CONN_Q_COUNT. A connection that failed only says why. */
+static unsigned next_queue(const struct iscsip_conn *c)
+{
+	unsigned q, limit = c->error.code ? CONN_Q_URGENT + 1u : CONN_Q_COUNT;
+
+	for (q = 0; q < limit; q++)
+		if (c->queue[q])
+			return q;
+	return CONN_Q_COUNT;
+}
+
+bool iscsip__conn_has_tx(const struct iscsip_conn *c)
+{
+	return c->tx.unsent || next_queue(c) < CONN_Q_COUNT;
+}
+
+/* Makes PDUs while there are free units and the host's list has room for what they are made of. */
+static void fill(struct iscsip_conn *c, int pieces)
+{
+	unsigned q;
+
+	while (!tx_full(&c->tx) && c->tx.unsent * 3 < pieces && (q = next_queue(c)) < CONN_Q_COUNT) {
+		struct conn_item *item = c->queue[q];
+
+		if (c->ops->make(c, item) != CONN_MADE_MORE)
+			iscsip__conn_unqueue(c, item);
+		else if (c->queue[q] == item)
+			c->queue[q] = item->next;
+	}
+}
+
+/* --- sealing --- */
+
+struct tx_unit *iscsip__conn_unit(struct iscsip_conn *c)
+{
+	return iscsip__tx_slot(&c->tx);
+}
+
+/* Over the BHS and all that belongs to the header; the digest stands right behind it. */
+static void header_digest(struct iscsip_conn *c, struct tx_unit *u, bool mid_is_data)
+{
+	uint32_t crc = conn_crc(c, 0, u->head, u->head_len);
+
+	if (u->ref_len == 0 && (mid_is_data || u->mid_len == 0)) {
+		store_le32(u->head + u->head_len, crc);
+		u->head_len = (uint8_t)(u->head_len + DIGEST_LEN);
+		return;
+	}
+	crc = conn_crc(c, crc, u->ref, u->ref_len);
+	crc = conn_crc(c, crc, u->mid, u->mid_len);
+	store_le32(u->mid + u->mid_len, crc);
+	u->mid_len = (uint8_t)(u->mid_len + DIGEST_LEN);
+}
+
+static void data_digest(struct iscsip_conn *c, struct tx_unit *u, bool mid_is_data)
+{
+	struct iscsip_vec_cursor at = u->payload;
+	uint32_t left = u->payload_len;
+	uint32_t crc = mid_is_data ? conn_crc(c, 0, u->mid, u->mid_len) : 0;
+
+	while (left) {
+		size_t n;
+		const uint8_t *p = cursor_peek(&at, &n);
+
+		if (n == 0)
+			break;
+		n = n < left ? n : left;
+		crc = conn_crc(c, crc, p, n);
+		cursor_advance(&at, n);
+		left -= (uint32_t)n;
+	}
+	crc = conn_crc(c, crc, u->tail, u->tail_len);
+	store_le32(u->tail + u->tail_len, crc);
+	u->tail_len = (uint8_t)(u->tail_len + DIGEST_LEN);
+}
+
+static void trace_unit(struct iscsip_conn *c, const struct tx_unit *u, bool mid_is_data)
+{
+	struct iscsip_vec_cursor at = u->payload;
+	uint32_t left = u->payload_len;
+	uint8_t hdr[BHS_LEN + 4u + 260u + TX_MID_MAX];
+	size_t len = u->head_len;
+
+	memcpy(hdr, u->head, len);
+	if (u->ref_len && u->ref_len <= 260u) {
+		memcpy(hdr + len, u->ref, u->ref_len);
+		len += u->ref_len;
+	}
+	if (!mid_is_data) {
+		memcpy(hdr + len, u->mid, u->mid_len);
+		len += u->mid_len;
+	}
+	conn_trace(c, ISCSIP_TRACE_TX_HEADER, hdr, len);
+	if (mid_is_data && u->mid_len)
+		conn_trace(c, ISCSIP_TRACE_TX_DATA, u->mid, u->mid_len);
+	while (left) {
+		size_t n;
+		const uint8_t *p = cursor_peek(&at, &n);
+
+		if (n == 0)
+			break;
+		n = n < left ? n : left;
+		conn_trace(c, ISCSIP_TRACE_TX_DATA, p, n);
+		cursor_advance(&at, n);
+		left -= (uint32_t)n;
+	}
+	conn_trace(c, ISCSIP_TRACE_TX_END, NULL, 0);
+}
+
+void iscsip__conn_seal(struct iscsip_conn *c, struct tx_unit *u, const struct iscsip_pdu *pdu, bool mid_is_data)
+{
+	iscsip_pdu_encode(u->head, pdu);
+	if (u->head_len < BHS_LEN)
+		u->head_len = BHS_LEN;
+	if (c->cfg->host->trace)
+		trace_unit(c, u, mid_is_data);
+	u->tail_len = (uint8_t)pad_of(pdu->data_len);
+	memset(u->tail, 0, sizeof u->tail);
+	if (c->tx_ddigest && pdu->data_len)
+		data_digest(c, u, mid_is_data);
+	if (c->tx_hdigest)
+		header_digest(c, u, mid_is_data);
+	c->stats.tx_pdus++;
+	iscsip__tx_push(&c->tx);
+}
+
+void iscsip__conn_gone(void *owner, struct tx_unit *u)
+{
+	struct iscsip_conn *c = owner;
+
+	if (u->owner)
+		c->ops->gone(c, u);
+}
+
+/* --- doors --- */
+
+int iscsip_conn_tx_next(struct iscsip_conn *c, struct iscsip_vec *vec, int max, iscsip_time now)
+{
+	int err;
+
+	if (max < 5)
+		return ISCSIP_EINVAL;
+	err = iscsip__conn_enter(c, now);
+	if (err)
+		return err;
+	fill(c, max);
+	c->in_call = false;
+	return iscsip__tx_list(&c->tx, vec, max);
+}
+
+int iscsip_conn_tx_done(struct iscsip_conn *c, size_t n, iscsip_time now)
+{
+	int err = iscsip__conn_enter(c, now);
+
+	if (err)
+		return err;
+	c->stats.tx_bytes += n;
+	return iscsip__conn_leave(c, iscsip__tx_done(&c->tx, n, iscsip__conn_gone, c));
+}
+
+int iscsip_conn_tx_release(struct iscsip_conn *c, size_t n)
+{
+	int err = iscsip__conn_enter(c, c->now);
+
+	return err ? err : iscsip__conn_leave(c, iscsip__tx_release(&c->tx, n, iscsip__conn_gone, c));
+}
+
+ptrdiff_t iscsip_conn_tx_pull(struct iscsip_conn *c, void *p, size_t n, iscsip_time now)
+{
+	uint8_t *at = p;
+	size_t put = 0, got;
+	int err = iscsip__conn_enter(c, now);
+
+	if (err)
+		return err;
+	do {
+		fill(c, 3 * c->tx.cap);
+		got = iscsip__tx_pull(&c->tx, at + put, n - put, iscsip__conn_gone, c);
+		put += got;
+	} while (got && put < n);
+	c->stats.tx_bytes += put;
+	err = iscsip__conn_leave(c, ISCSIP_OK);
+	return err ? err : (ptrdiff_t)put;
+}
