@@ -3,4 +3,5 @@
 # A build that wants less of the library sets LIB_SRCS itself (docs/porting.md).
 LIB_SRCS := \
 	lib/base/error.c \
-	lib/base/version.c
+	lib/base/version.c \
+	lib/ddp/ddp.c

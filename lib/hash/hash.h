@@ -42,7 +42,7 @@ struct iscsip__hash_ctx {
 /* Bytes of the digest of alg; 0 where alg is unknown or not built in. */
 size_t iscsip__hash_size(int alg);
 
-/* Begins. Returns ISCSIP_OK, or ISCSIP_EINVAL where iscsip__hash_size(alg) is 0 (then ctx is not to be used). */
+/* Begins. ISCSIP_OK, or ISCSIP_EINVAL where iscsip__hash_size(alg) is 0: then ctx is not to be used. */
 int iscsip__hash_init(struct iscsip__hash_ctx *ctx, int alg);
 
 /* Adds n bytes; p may be NULL where n is 0. */
