@@ -43,7 +43,8 @@ enum iscsip__key_use {
 	ISCSIP__USE_REPEAT = 1u << 4,      /* may come more than once in a negotiation */
 	ISCSIP__USE_SESSION = 1u << 5,     /* scope: session-wide (else connection) */
 	ISCSIP__USE_LATER = 1u << 6,       /* defined by a later document: NotUnderstood is a legal answer */
-	ISCSIP__USE_SETTABLE = 1u << 7     /* iscsip_offer_set() takes it */
+	ISCSIP__USE_SETTABLE = 1u << 7,    /* iscsip_offer_set() takes it */
+	ISCSIP__USE_ZERO = 1u << 8         /* 0 is a value too, outside the range: no limit */
 };
 
 /* Who may send a key (as a proposal or declaration). */
@@ -69,7 +70,7 @@ struct iscsip__key_info {
 	const char *name;
 	uint8_t name_len;
 	uint8_t kind;        /* iscsip__key_kind */
-	uint8_t use;         /* iscsip__key_use bits */
+	uint16_t use;        /* iscsip__key_use bits */
 	uint8_t senders;     /* iscsip__key_sender */
 	uint8_t irrelevant;  /* iscsip__key_irrelevant bits */
 	uint16_t param_off;  /* offset of the member in struct iscsip_params; ISCSIP__NO_MEMBER: none */
@@ -87,6 +88,19 @@ enum iscsip__key iscsip__key_find(const char *name, size_t len);
 
 /* The words of a LIST key; NULL for CHAP_A, whose values are numbers, and for keys of other kinds. */
 const struct iscsip__words *iscsip__key_words(enum iscsip__key key);
+
+/* Members of offers and parameters by key. Truth values are 0 and 1, list items their numbers. */
+void iscsip__params_set(struct iscsip_params *params, enum iscsip__key key, uint32_t v);
+uint32_t iscsip__params_get(const struct iscsip_params *params, enum iscsip__key key);
+uint32_t iscsip__offer_number(const struct iscsip_offer *offer, enum iscsip__key key);
+const struct iscsip_prefs *iscsip__offer_prefs(const struct iscsip_offer *offer, enum iscsip__key key);
+bool iscsip__prefs_have(const struct iscsip_prefs *prefs, unsigned item);
+
+/* The number of an item of a LIST key's value, or -1 for one that nobody here knows. */
+int iscsip__offer_item(const struct iscsip_offer *offer, enum iscsip__key key, const char *item, size_t len);
+
+/* Reads a number of this key: ISCSIP_OK, ISCSIP_TEXT_EFORM or ISCSIP_TEXT_ERANGE. */
+int iscsip__key_number(enum iscsip__key key, const char *value, size_t len, uint32_t *out);
 
 /* Whether a value of n bytes is this word. */
 static inline bool iscsip__text_is(const char *s, size_t n, const char *word)
@@ -120,8 +134,14 @@ void iscsip__out_number(struct iscsip__out *o, const char *key, uint64_t value);
 void iscsip__out_binary(struct iscsip__out *o, const char *key, const void *data, size_t len);
 /* `name=value` with a name that is not ended by a NUL. */
 void iscsip__out_named(struct iscsip__out *o, const char *name, size_t name_len, const char *value);
-/* `name=a,b,c`: the list of an offer in words (or numbers, where the key has none). */
-void iscsip__out_list(struct iscsip__out *o, enum iscsip__key key, const struct iscsip_prefs *prefs);
+/* `name=a,b,c`: a list in words (or numbers, where the key has none); other: the word of ISCSIP_AUTH_EXTENSION. */
+void iscsip__out_list(struct iscsip__out *o, enum iscsip__key key, const struct iscsip_prefs *prefs, const char *other);
+
+/* Writes n bytes as base64 without NUL; with padding where n is no multiple of 3. Returns the characters. */
+size_t iscsip__put_base64(char *dst, const uint8_t *src, size_t n);
+
+/* The code point at s, of n >= 1 bytes, and its bytes in *used; -1 where these are no UTF-8. */
+int32_t iscsip__utf8_next(const uint8_t *s, size_t n, size_t *used);
 
 /* Writes v in decimal, without a NUL; dst has room for 20 bytes. Returns the digits. */
 size_t iscsip__put_decimal(char *dst, uint64_t v);
