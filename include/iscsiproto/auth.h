@@ -12,32 +12,11 @@
 #include "base.h"
 #include "name.h"
 #include "params.h"
+#include "pdu.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/** @brief Login status: class in the high byte, detail in the low one (RFC 7143 11.13.5). */
-enum iscsip_login_status {
-	ISCSIP_LOGIN_OK = 0x0000,                  /**< Success: the login goes on, or is complete. */
-	ISCSIP_LOGIN_MOVED_TEMPORARILY = 0x0101,   /**< The target has moved for a time; TargetAddress says where to. */
-	ISCSIP_LOGIN_MOVED_PERMANENTLY = 0x0102,   /**< The target has moved for good; TargetAddress says where to. */
-	ISCSIP_LOGIN_INITIATOR_ERROR = 0x0200,     /**< The initiator broke a rule. */
-	ISCSIP_LOGIN_AUTH_FAILED = 0x0201,         /**< Authentication failed, or the target cannot authenticate itself. */
-	ISCSIP_LOGIN_FORBIDDEN = 0x0202,           /**< This initiator has no access to this target. */
-	ISCSIP_LOGIN_NOT_FOUND = 0x0203,           /**< No such target here. */
-	ISCSIP_LOGIN_REMOVED = 0x0204,             /**< The target is gone, and nobody knows where to. */
-	ISCSIP_LOGIN_BAD_VERSION = 0x0205,         /**< No version in common. */
-	ISCSIP_LOGIN_TOO_MANY_CONNECTIONS = 0x0206, /**< Too many connections in this session. */
-	ISCSIP_LOGIN_MISSING_PARAMETER = 0x0207,   /**< InitiatorName or TargetName, or a key of the authentication, is missing. */
-	ISCSIP_LOGIN_CANNOT_INCLUDE = 0x0208,      /**< The session may not span to this connection. */
-	ISCSIP_LOGIN_BAD_SESSION_TYPE = 0x0209,    /**< This type of session is not supported, or not for this initiator. */
-	ISCSIP_LOGIN_NO_SESSION = 0x020a,          /**< No session with this TSIH. */
-	ISCSIP_LOGIN_INVALID_REQUEST = 0x020b,     /**< A request that may not come during login. */
-	ISCSIP_LOGIN_TARGET_ERROR = 0x0300,        /**< Hardware or software error of the target. */
-	ISCSIP_LOGIN_UNAVAILABLE = 0x0301,         /**< The target is not in service now. */
-	ISCSIP_LOGIN_NO_RESOURCES = 0x0302         /**< Out of sessions, connections, or other resources. */
-};
 
 /** @brief What is known of a login so far. Grows while it proceeds; strings are empty until they are known. */
 struct iscsip_login_info {
@@ -130,7 +109,7 @@ enum iscsip_auth_step {
 /** @brief A mechanism's answer to a step. */
 struct iscsip_auth_answer {
 	uint8_t step;                         /**< An #iscsip_auth_step. */
-	uint16_t status;                      /**< REFUSE at a target: the status; 0 stands for #ISCSIP_LOGIN_AUTH_FAILED. */
+	uint16_t status;                      /**< REFUSE at a target: the status; 0 stands for #ISCSIP_LOGIN_AUTHENTICATION_FAILED. */
 	const struct iscsip_auth_item *items; /**< Keys to send; their values must stay in place until the next step, or the end of the login. */
 	int count;                            /**< How many, up to #ISCSIP_AUTH_ITEMS. */
 };
