@@ -81,7 +81,11 @@ enum iscsip_err {
 /** @brief Words for an #iscsip_err. @param[in] err the code. @return A constant string, never NULL. */
 ISCSIP_API const char *iscsip_strerror(int err);
 
-/** @brief Whether @p err ends the connection that it was met on. @param[in] err the code. @return True for #ISCSIP_FATAL and below. */
+/**
+ * @brief Whether @p err ends the connection that it was met on.
+ * @param[in] err the code.
+ * @return True for #ISCSIP_FATAL and below.
+ */
 ISCSIP_API bool iscsip_err_is_fatal(int err);
 
 /** @brief What was wrong, as a value; iscsip_error_format() makes words of it. */
