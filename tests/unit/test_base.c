@@ -12,7 +12,8 @@
 
 #include <cmocka.h>
 
-#include <iscsiproto/iscsiproto.h>
+#include <iscsiproto/base.h>
+#include <iscsiproto/version.h>
 
 #include "base/bytes.h"
 #include "base/serial.h"
