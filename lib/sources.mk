@@ -4,4 +4,9 @@
 LIB_SRCS := \
 	lib/base/error.c \
 	lib/base/version.c \
-	lib/ddp/ddp.c
+	lib/ddp/ddp.c \
+	lib/hash/hash.c \
+	lib/hash/md5.c \
+	lib/hash/sha1.c \
+	lib/hash/sha256.c \
+	lib/hash/sha3.c
