@@ -83,7 +83,7 @@ tools: $(PROGRAM_BINS)
 
 $(HOST_OBJS) $(EXAMPLE_OBJS): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(C_FLAGS) -Iexamples -pthread -c -o $@ $<
+	$(CC) $(C_FLAGS) -D_GNU_SOURCE -Iexamples -pthread -c -o $@ $<
 
 $(BUILD)/libhost.a: $(HOST_OBJS)
 	@rm -f $@

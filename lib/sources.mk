@@ -4,9 +4,18 @@
 LIB_SRCS := \
 	lib/base/error.c \
 	lib/base/version.c \
+	lib/cmd/cmd.c \
+	lib/conn/config.c \
+	lib/conn/conn.c \
+	lib/conn/conn_run.c \
+	lib/conn/conn_rx.c \
+	lib/conn/conn_tx.c \
 	lib/ddp/ddp.c \
 	lib/hash/hash.c \
 	lib/hash/md5.c \
 	lib/hash/sha1.c \
 	lib/hash/sha256.c \
-	lib/hash/sha3.c
+	lib/hash/sha3.c \
+	lib/session/session.c \
+	lib/stream/rx.c \
+	lib/stream/tx.c

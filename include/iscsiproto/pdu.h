@@ -481,7 +481,10 @@ enum iscsip_pdu_rule {
 	ISCSIP_RULE_AHS_BIDI = 43,        /**< Bidirectional read length of a length other than 5. */
 	ISCSIP_RULE_AHS_DIRECTION = 44,   /**< Bidirectional read length on a command without R and W, or the other way round. */
 	ISCSIP_RULE_RESERVED = 45,        /**< A reserved bit is set (iscsip_pdu_check_reserved() only). */
-	ISCSIP_RULE_FIXED = 46            /**< A bit or tag that the RFC fixes is different (iscsip_pdu_check_reserved() only). */
+	ISCSIP_RULE_FIXED = 46,           /**< A bit or tag that the RFC fixes is different (iscsip_pdu_check_reserved() only). */
+	ISCSIP_RULE_AHS_LIMIT = 47,       /**< More additional header than the connection's limit. */
+	ISCSIP_RULE_DATA_LIMIT = 48,      /**< More data than MaxRecvDataSegmentLength. */
+	ISCSIP_RULE_HEADER_DIGEST = 49    /**< The header digest does not match. */
 };
 
 /**

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The convenience door: a connection driven over the host's recv and send calls. It owns nothing but a small stage on
- * the stack, and uses only the public doors; a host that wants batches drives these itself.
+ * The convenience door: a connection driven over the host's recv and send calls. It owns nothing
+ * and uses only the public doors; a host that wants one call for many PDUs drives these itself.
  */
 #include "iscsiproto/conn.h"
 
-#define STAGE_LEN 2048
 #define PIECES 16
 
 static int send_all(struct iscsip_conn *c, const struct iscsip_transport *t, iscsip_time now, bool *moved)
@@ -29,13 +28,12 @@ static int send_all(struct iscsip_conn *c, const struct iscsip_transport *t, isc
 	return cnt;
 }
 
-/* One receive: into the place of a payload where one is expected, else through the stage. A held connection is not read
- * from, so what is pushed is always taken unless it is held on the way; then the rest is refused by taking less next time. */
+/* One receive, never beyond the piece that is expected: so nothing is left over when the connection is held. */
 static int receive_once(struct iscsip_conn *c, const struct iscsip_transport *t, iscsip_time now, bool *moved)
 {
 	struct iscsip_vec vec[2];
 	int cnt = iscsip_conn_rx_next(c, NULL, vec, 2);
-	ptrdiff_t n, left;
+	ptrdiff_t n;
 
 	if (cnt <= 0)
 		return cnt;
@@ -45,8 +43,7 @@ static int receive_once(struct iscsip_conn *c, const struct iscsip_transport *t,
 	if (n <= 0)
 		return n == 0 ? ISCSIP_ECLOSED : (int)n;
 	*moved = true;
-	left = iscsip_conn_rx_done(c, (size_t)n, now);
-	return left < 0 ? (int)left : ISCSIP_OK;
+	return (int)iscsip_conn_rx_done(c, (size_t)n, now);
 }
 
 int iscsip_conn_run(struct iscsip_conn *c, const struct iscsip_transport *t, iscsip_time now)

@@ -18,7 +18,7 @@ static int measure(void *owner, const uint8_t *hdr)
 
 	if (ahs_len > c->cfg->limits.ahs_max) {
 		c->error.opcode = hdr[0] & 0x3fu;
-		return iscsip__conn_fail(c, ISCSIP_EPROTO, ISCSIP_RULE_AHS_TOO_LONG, ahs_len);
+		return iscsip__conn_fail(c, ISCSIP_EPROTO, ISCSIP_RULE_AHS_LIMIT, ahs_len);
 	}
 	return (int)(BHS_LEN + ahs_len + (c->rx_hdigest ? DIGEST_LEN : 0));
 }
@@ -85,8 +85,8 @@ static bool header_digest_holds(struct iscsip_conn *c, const uint8_t *hdr, uint3
 /* Too much data: refused by name, and over, since a peer that ignores the limit can not be followed. */
 static int too_long(struct iscsip_conn *c, const uint8_t *bhs)
 {
-	struct iscsip_error why = { ISCSIP_EPROTO, c->pdu.opcode, ISCSIP_REJECT_PROTOCOL_ERROR,
-				    ISCSIP_RULE_DATA_TOO_LONG, c->pdu.data_len };
+	struct iscsip_error why = { ISCSIP_EPROTO, c->pdu.opcode, ISCSIP_REJECT_PROTOCOL,
+				    ISCSIP_RULE_DATA_LIMIT, c->pdu.data_len };
 
 	c->stats.format_errors++;
 	(void)c->ops->refused(c, bhs, &why);
@@ -121,8 +121,9 @@ static int header(void *owner, const uint8_t *hdr, uint32_t len)
 	conn_trace(c, ISCSIP_TRACE_RX_HEADER, hdr, len);
 	if (c->pdu.data_len > c->rx_limit)
 		return too_long(c, hdr);
-	err = iscsip_pdu_check(&c->pdu, hdr, c->ops->role, c->phase,
-			       (c->cfg->flags & ISCSIP_CFG_CHECK_RESERVED) != 0, &why);
+	err = iscsip_pdu_check(&c->pdu, hdr, c->ops->role, c->phase, &why);
+	if (!err && (c->cfg->flags & ISCSIP_CFG_CHECK_RESERVED))
+		err = iscsip_pdu_check_reserved(hdr, &why);
 	if (err)
 		err = refuse(c, hdr, &why);
 	else if (c->pdu.data_len || ahs_len)
