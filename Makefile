@@ -38,6 +38,8 @@ C_FLAGS = -std=c11 $(WARN) $(CPP_FLAGS) -MMD -MP $(CFLAGS)
 
 # --- the library -----------------------------------------------------------------------------------------
 
+LIB_FLAGS = $(C_FLAGS) -Wvla -Wundef -Wmissing-prototypes -Wstrict-prototypes -fvisibility=hidden
+
 LIB_A := $(BUILD)/libiscsiproto.a
 LIB_SO := $(BUILD)/libiscsiproto.so.$(SOVERSION)
 LIB_OBJS := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o)
@@ -47,18 +49,18 @@ PUBLIC_HEADERS := $(sort $(wildcard include/iscsiproto/*.h))
 lib: $(LIB_A) $(LIB_SO)
 
 # Objects are made anew when the compiler or its options change (but for -Werror, which changes no object).
-FLAGS_NOW = $(CC) $(filter-out -Werror,$(C_FLAGS)) $(LDFLAGS)
+FLAGS_NOW = $(CC) $(filter-out -Werror,$(LIB_FLAGS)) $(LDFLAGS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
 
 $(LIB_OBJS): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(C_FLAGS) -fvisibility=hidden -c -o $@ $<
+	$(CC) $(LIB_FLAGS) -c -o $@ $<
 
 $(PIC_OBJS): $(BUILD)/pic/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(C_FLAGS) -fvisibility=hidden -fPIC -c -o $@ $<
+	$(CC) $(LIB_FLAGS) -fPIC -c -o $@ $<
 
 $(LIB_A): $(LIB_OBJS) lib/sources.mk
 	@rm -f $@
