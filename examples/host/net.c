@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TCP sockets of the tools (net.h).
+ */
+#include "net.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util.h"
+
+#define BACKLOG 1024
+
+static bool take(char *dst, size_t cap, const char *from, size_t len)
+{
+	if (len == 0 || len >= cap)
+		return false;
+	memcpy(dst, from, len);
+	dst[len] = '\0';
+	return true;
+}
+
+bool net_split(const char *text, char *host, unsigned host_cap, char port[8], const char *default_port)
+{
+	const char *end, *colon;
+	uint64_t n;
+
+	if (*text == '[') {
+		end = strchr(text, ']');
+		if (!end || (end[1] != '\0' && end[1] != ':') || !take(host, host_cap, text + 1, (size_t)(end - text - 1)))
+			return false;
+		colon = end[1] == ':' ? end + 1 : NULL;
+	} else {
+		colon = strchr(text, ':');
+		end = colon ? colon : text + strlen(text);
+		if (!take(host, host_cap, text, (size_t)(end - text)))
+			return false;
+	}
+	snprintf(port, 8, "%s", colon ? colon + 1 : default_port);
+	return parse_number(port, 0, 65535, &n);
+}
+
+void net_tune(int fd)
+{
+	int one = 1;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+}
+
+void net_name(int fd, bool peer, char shown[NET_TEXT_MAX])
+{
+	struct sockaddr_storage a;
+	socklen_t len = sizeof a;
+	char host[64], port[8];
+	bool v6;
+
+	snprintf(shown, NET_TEXT_MAX, "?");
+	if (peer ? getpeername(fd, (struct sockaddr *)&a, &len) : getsockname(fd, (struct sockaddr *)&a, &len))
+		return;
+	if (getnameinfo((struct sockaddr *)&a, len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
+		return;
+	v6 = strchr(host, ':') != NULL;
+	snprintf(shown, NET_TEXT_MAX, "%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
+}
+
+static int listen_on(const struct addrinfo *ai, bool share)
+{
+	int one = 1, fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, ai->ai_protocol);
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (share)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+	if (ai->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, BACKLOG)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int net_listen(const char *text, const char *default_port, bool share, char shown[NET_TEXT_MAX])
+{
+	struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM }, *list, *ai;
+	char host[256], port[8];
+	int err, fd = -1;
+
+	if (!net_split(text, host, sizeof host, port, default_port))
+		usage_error("--listen: '%s' is not ADDRESS:PORT or [IPV6]:PORT", text);
+	err = getaddrinfo(host, port, &hints, &list);
+	if (err)
+		die("cannot listen on %s: %s", text, gai_strerror(err));
+	for (ai = list; ai && fd < 0; ai = ai->ai_next)
+		fd = listen_on(ai, share);
+	freeaddrinfo(list);
+	if (fd < 0)
+		die("cannot listen on %s: %s", text, strerror(errno));
+	net_name(fd, false, shown);
+	return fd;
+}
+
+static int wait_connected(int fd, int timeout_ms)
+{
+	struct pollfd p = { fd, POLLOUT, 0 };
+	int err = 0, n;
+	socklen_t len = sizeof err;
+
+	do {
+		n = poll(&p, 1, timeout_ms);
+	} while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return ETIMEDOUT;
+	if (n < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len))
+		return errno;
+	return err;
+}
+
+static int connect_to(const struct addrinfo *ai, int timeout_ms, int *err)
+{
+	int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC, ai->ai_protocol);
+
+	if (fd < 0) {
+		*err = errno;
+		return -1;
+	}
+	net_tune(fd);
+	*err = connect(fd, ai->ai_addr, ai->ai_addrlen) == 0 ? 0 : errno;
+	if (*err == EINPROGRESS)
+		*err = wait_connected(fd, timeout_ms);
+	if (*err == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+int net_connect(const char *host, const char *port, int timeout_ms, const char **why)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list, *ai;
+	int err = getaddrinfo(host, port, &hints, &list), fd = -1;
+
+	if (err) {
+		*why = gai_strerror(err);
+		return -1;
+	}
+	for (ai = list; ai && fd < 0; ai = ai->ai_next)
+		fd = connect_to(ai, timeout_ms, &err);
+	freeaddrinfo(list);
+	if (fd < 0)
+		*why = strerror(err);
+	return fd;
+}
+
+bool net_parse_range(const char *text, struct net_range *r)
+{
+	char host[64];
+	const char *slash = strchr(text, '/');
+	uint64_t bits;
+
+	memset(r, 0, sizeof *r);
+	if (!take(host, sizeof host, text, slash ? (size_t)(slash - text) : strlen(text)))
+		return false;
+	if (inet_pton(AF_INET, host, r->addr) == 1)
+		r->len = 4;
+	else if (inet_pton(AF_INET6, host, r->addr) == 1)
+		r->len = 16;
+	else
+		return false;
+	bits = r->len * 8u;
+	if (slash && !parse_number(slash + 1, 0, bits, &bits))
+		return false;
+	r->bits = (uint8_t)bits;
+	return true;
+}
+
+bool net_in_range(const struct net_range *r, const struct sockaddr_storage *from)
+{
+	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+	const uint8_t *addr;
+	unsigned len, whole = r->bits / 8u, rest = r->bits % 8u;
+
+	if (from->ss_family == AF_INET) {
+		addr = (const uint8_t *)&((const struct sockaddr_in *)from)->sin_addr;
+		len = 4;
+	} else if (from->ss_family == AF_INET6) {
+		addr = ((const struct sockaddr_in6 *)from)->sin6_addr.s6_addr;
+		len = 16;
+		if (r->len == 4 && memcmp(addr, mapped, sizeof mapped) == 0) {
+			addr += sizeof mapped;
+			len = 4;
+		}
+	} else {
+		return false;
+	}
+	if (len != r->len || memcmp(addr, r->addr, whole) != 0)
+		return false;
+	return rest == 0 || ((addr[whole] ^ r->addr[whole]) & (0xff00u >> rest) & 0xffu) == 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TCP sockets of the tools: addresses as people write them, listening, connecting, who is at the other end.
+ */
+#ifndef HOST_NET_H
+#define HOST_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define NET_TEXT_MAX 80
+
+/* `HOST`, `HOST:PORT`, `[V6]:PORT`; the host goes to `host` (no brackets). False where it is none of these. */
+bool net_split(const char *text, char *host, unsigned host_cap, char port[8], const char *default_port);
+
+/* A non-blocking listening socket, or ends the program; `shown` is ADDRESS:PORT as it really is. */
+int net_listen(const char *text, const char *default_port, bool share, char shown[NET_TEXT_MAX]);
+
+/* A connected, non-blocking socket without delay, or -1 with *why. Waits up to timeout_ms. */
+int net_connect(const char *host, const char *port, int timeout_ms, const char **why);
+
+/* What every connected socket of ours is set to. */
+void net_tune(int fd);
+
+/* ADDRESS:PORT of the peer, or of this end. */
+void net_name(int fd, bool peer, char shown[NET_TEXT_MAX]);
+
+/* ADDRESS[/BITS], v4 or v6; matching takes v4 addresses mapped into v6 as v4. */
+struct net_range {
+	uint8_t addr[16];
+	uint8_t len;  /* 4 or 16 */
+	uint8_t bits;
+};
+
+bool net_parse_range(const char *text, struct net_range *r);
+bool net_in_range(const struct net_range *r, const struct sockaddr_storage *from);
+
+#endif

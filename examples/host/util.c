@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages, numbers, memory and progress of the tools (util.h).
+ */
+#include "util.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *program = "iscsi";
+int verbosity;
+
+static void line(const char *fmt, va_list ap)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof text, fmt, ap);
+	fprintf(stderr, "%s: %s\n", program, text);
+}
+
+void usage_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	line(fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "Try '%s --help'.\n", program);
+	exit(EXIT_USAGE);
+}
+
+void die(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	line(fmt, ap);
+	va_end(ap);
+	exit(EXIT_MET);
+}
+
+void complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	line(fmt, ap);
+	va_end(ap);
+}
+
+void tell(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (verbosity == 0)
+		return;
+	va_start(ap, fmt);
+	line(fmt, ap);
+	va_end(ap);
+}
+
+void *need(size_t size)
+{
+	void *p = calloc(1, size ? size : 1);
+
+	if (!p)
+		die("out of memory (%zu bytes)", size);
+	return p;
+}
+
+char *need_copy(const char *text)
+{
+	size_t len = strlen(text) + 1;
+
+	return memcpy(need(len), text, len);
+}
+
+static bool digits(const char *text, uint64_t *out, const char **end)
+{
+	char *stop;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*out = strtoull(text, &stop, 10);
+	*end = stop;
+	return errno == 0;
+}
+
+bool parse_number(const char *text, uint64_t lo, uint64_t hi, uint64_t *out)
+{
+	const char *end;
+
+	return digits(text, out, &end) && *end == '\0' && *out >= lo && *out <= hi;
+}
+
+bool parse_size(const char *text, uint64_t *out)
+{
+	static const char suffixes[] = "KMGT";
+	const char *end, *at;
+	unsigned shift;
+
+	if (!digits(text, out, &end))
+		return false;
+	if (*end == '\0')
+		return true;
+	at = strchr(suffixes, *end >= 'a' ? *end - 'a' + 'A' : *end);
+	if (!at || end[1] != '\0')
+		return false;
+	shift = 10u * (unsigned)(at - suffixes + 1);
+	if (*out > UINT64_MAX >> shift)
+		return false;
+	*out <<= shift;
+	return true;
+}
+
+uint64_t option_number(const char *option, const char *text, uint64_t lo, uint64_t hi)
+{
+	uint64_t n;
+
+	if (!parse_number(text, lo, hi, &n))
+		usage_error("%s: '%s' is not a number from %llu to %llu", option, text, (unsigned long long)lo,
+			    (unsigned long long)hi);
+	return n;
+}
+
+uint64_t option_size(const char *option, const char *text)
+{
+	uint64_t n;
+
+	if (!parse_size(text, &n))
+		usage_error("%s: '%s' is not a size (a number, perhaps with K, M, G or T)", option, text);
+	return n;
+}
+
+void random_bytes(void *user, uint8_t *dst, size_t len)
+{
+	(void)user;
+	while (len) {
+		ssize_t n = getrandom(dst, len, 0);
+
+		if (n < 0 && errno != EINTR)
+			die("no random bytes: %s", strerror(errno));
+		if (n > 0) {
+			dst += n;
+			len -= (size_t)n;
+		}
+	}
+}
+
+uint64_t clock_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+}
+
+void progress_begin(struct progress *p, const char *what, uint64_t total)
+{
+	memset(p, 0, sizeof *p);
+	p->what = what;
+	p->total = total;
+	p->start_us = clock_us();
+	p->on = isatty(STDERR_FILENO) && total;
+}
+
+void progress_add(struct progress *p, uint64_t bytes)
+{
+	uint64_t now, spent;
+	double rate;
+
+	p->done += bytes;
+	if (!p->on)
+		return;
+	now = clock_us();
+	spent = now - p->start_us;
+	if (now - p->shown_us < 100000 || spent == 0)
+		return;
+	p->shown_us = now;
+	rate = (double)p->done / (double)spent;
+	fprintf(stderr, "\r%s %3d %%  %.1f MB/s  %.0f s left ", p->what, (int)(100.0 * (double)p->done / (double)p->total),
+		rate, rate > 0 ? (double)(p->total - p->done) / rate / 1e6 : 0.0);
+	fflush(stderr);
+}
+
+void progress_end(struct progress *p)
+{
+	if (p->on && p->shown_us)
+		fprintf(stderr, "\r%-60s\r", "");
+}
