@@ -18,4 +18,11 @@ LIB_SRCS := \
 	lib/hash/sha3.c \
 	lib/session/session.c \
 	lib/stream/rx.c \
-	lib/stream/tx.c
+	lib/stream/tx.c \
+	lib/wire/ahs.c \
+	lib/wire/check.c \
+	lib/wire/decode.c \
+	lib/wire/encode.c \
+	lib/wire/format.c \
+	lib/wire/names.c \
+	lib/wire/reserved.c

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reserved and fixed bits. A sender MUST send the former as 0 and the latter as they are; a receiver MUST ignore the
+ * former (RFC 7143 11) and gains nothing from the latter, so this check is for test rigs and never on the hot path.
+ * It therefore walks the field table as data, which it owns, instead of expanding it into code: every bit that a row of
+ * the opcode names is defined, all others are reserved.
+ */
+#include "wire/wire.h"
+
+#include "base/bytes.h"
+
+/* The opcode of each union member, so that a row can find its own. */
+enum {
+#define PDU(op, pdu) WIRE_OPCODE_##pdu = ISCSIP_OP_##op,
+#include "wire/pdu_fields.def"
+};
+
+const struct wire_field iscsip__wire_fields[] = {
+#define EVERY(member, byte, bit, width, kind) { WIRE_EVERY_OPCODE, byte, bit, width, false },
+#define COMMON(pdu, member, byte, bit, width, kind) { WIRE_OPCODE_##pdu, byte, bit, width, false },
+#define FIELD(pdu, member, byte, bit, width, kind) { WIRE_OPCODE_##pdu, byte, bit, width, false },
+#define FIXED(pdu, member, byte, bit, width, value) { WIRE_OPCODE_##pdu, byte, bit, width, true },
+#include "wire/pdu_fields.def"
+};
+const unsigned iscsip__wire_field_count = sizeof iscsip__wire_fields / sizeof *iscsip__wire_fields;
+
+/* The bits of a field within one byte of the header. */
+static uint8_t bits_in_byte(const struct wire_field *f, unsigned byte)
+{
+	if (byte < f->byte || byte >= f->byte + (f->bit + f->width + 7u) / 8u)
+		return 0;
+	if (f->width >= 8)
+		return 0xff;
+	return (uint8_t)(((1u << f->width) - 1u) << (8u - f->bit - f->width));
+}
+
+static int tell_at(struct iscsip_error *why, const uint8_t *bhs, uint16_t rule, uint32_t byte)
+{
+	why->code = ISCSIP_EPROTO;
+	why->opcode = bhs[0] & 0x3f;
+	why->rule = rule;
+	why->arg = byte;
+	why->reject_reason = why->opcode < ISCSIP_OP_NOP_IN ? ISCSIP_REJECT_PROTOCOL : 0;
+	return ISCSIP_EPROTO;
+}
+
+int iscsip_pdu_check_reserved(const uint8_t bhs[ISCSIP_BHS_LEN], struct iscsip_error *why)
+{
+	uint8_t opcode = bhs[0] & 0x3f;
+	unsigned byte, i;
+
+	if (iscsip_pdu_carries(opcode) == 0)
+		return ISCSIP_OK;
+	for (byte = 0; byte < ISCSIP_BHS_LEN; byte++) {
+		uint8_t defined = 0, fixed = 0;
+
+		for (i = 0; i < iscsip__wire_field_count; i++) {
+			const struct wire_field *f = &iscsip__wire_fields[i];
+			uint8_t bits = wire_field_of(f, opcode) ? bits_in_byte(f, byte) : 0;
+
+			defined = (uint8_t)(defined | bits);
+			fixed = (uint8_t)(fixed | (f->fixed ? bits : 0));
+		}
+		if (bhs[byte] & ~defined)
+			return tell_at(why, bhs, ISCSIP_RULE_RESERVED, byte);
+		if ((bhs[byte] & fixed) != fixed)
+			return tell_at(why, bhs, ISCSIP_RULE_FIXED, byte);
+	}
+	return ISCSIP_OK;
+}
