@@ -3,6 +3,7 @@
 # A build that wants less of the library sets LIB_SRCS itself (docs/porting.md).
 LIB_SRCS := \
 	lib/base/error.c \
+	lib/base/line.c \
 	lib/base/version.c \
 	lib/cmd/cmd.c \
 	lib/conn/config.c \

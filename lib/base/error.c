@@ -2,11 +2,13 @@
 /*
  * Errors as words. The engine carries an error as a value (struct iscsip_error) and never makes text;
  * what stands here is the edge where a host that wants a line for its log asks for one. It owns one table,
- * code to words, expanded from the list below, and a bounded writer that counts what it could not store.
+ * code to words, expanded from the list below.
  *
  * Nothing else of the library refers to this file, so a firmware that keeps numbers does not link it.
  */
 #include <iscsiproto/base.h>
+
+#include "base/line.h"
 
 /* One row for each code of enum iscsip_err: the code, its name, words for a person. */
 #define ERRORS(X) \
@@ -45,58 +47,24 @@ bool iscsip_err_is_fatal(int err)
 	return err <= ISCSIP_FATAL;
 }
 
-/* Where text goes: what does not fit is counted and left out. */
-struct sink {
-	char *dst;
-	size_t cap;
-	size_t len;
-};
-
-static void put_char(struct sink *s, char c)
+static void error_field(struct iscsip__line *l, const char *label, uint32_t v)
 {
-	/* one byte stays for the NUL */
-	if (s->len + 1 < s->cap)
-		s->dst[s->len] = c;
-	s->len++;
-}
-
-static void put_text(struct sink *s, const char *text)
-{
-	while (*text)
-		put_char(s, *text++);
-}
-
-static void put_hex(struct sink *s, uint32_t v)
-{
-	int shift = 28;
-
-	while (shift > 0 && v >> shift == 0)
-		shift -= 4;
-	put_text(s, "0x");
-	for (; shift >= 0; shift -= 4)
-		put_char(s, "0123456789abcdef"[v >> shift & 15]);
-}
-
-static void put_field(struct sink *s, const char *label, uint32_t v)
-{
-	put_text(s, label);
-	put_hex(s, v);
+	iscsip__line_text(l, label);
+	iscsip__line_hex(l, v, 0);
 }
 
 int iscsip_error_format(const struct iscsip_error *e, char *dst, size_t cap)
 {
-	struct sink s = { dst, cap, 0 };
+	struct iscsip__line l = { dst, cap, 0 };
 
-	put_text(&s, iscsip_strerror(e->code));
+	iscsip__line_text(&l, iscsip_strerror(e->code));
 	if (e->opcode != 0xff)
-		put_field(&s, ", opcode ", e->opcode);
+		error_field(&l, ", opcode 0x", e->opcode);
 	if (e->rule)
-		put_field(&s, ", rule ", e->rule);
+		error_field(&l, ", rule 0x", e->rule);
 	if (e->rule || e->arg)
-		put_field(&s, " at ", e->arg);
+		error_field(&l, " at 0x", e->arg);
 	if (e->reject_reason)
-		put_field(&s, ", reject reason ", e->reject_reason);
-	if (cap > 0)
-		dst[s.len < cap ? s.len : cap - 1] = 0;
-	return (int)s.len;
+		error_field(&l, ", reject reason 0x", e->reject_reason);
+	return iscsip__line_end(&l);
 }

@@ -16,6 +16,7 @@
 #include <iscsiproto/version.h>
 
 #include "base/bytes.h"
+#include "base/line.h"
 #include "base/serial.h"
 
 static const uint8_t WIRE[] = { 0x81, 0x42, 0xc3, 0x04, 0x85, 0x06, 0x97, 0x08 };
@@ -173,6 +174,29 @@ static void an_error_cut_short_says_its_whole_length_and_ends_with_a_nul(void **
 	}
 }
 
+static void a_line_prints_numbers_with_as_many_digits_as_asked_or_needed(void **state)
+{
+	char text[128];
+	struct iscsip__line l = { text, sizeof text, 0 };
+
+	(void)state;
+	iscsip__line_hex(&l, 0, 0);
+	iscsip__line_char(&l, ' ');
+	iscsip__line_hex(&l, 0x10, 0);
+	iscsip__line_char(&l, ' ');
+	iscsip__line_hex(&l, UINT64_MAX, 0);
+	iscsip__line_char(&l, ' ');
+	iscsip__line_hex(&l, 0x1a, 4);
+	iscsip__line_char(&l, ' ');
+	iscsip__line_decimal(&l, 0);
+	iscsip__line_char(&l, ' ');
+	iscsip__line_decimal(&l, UINT64_MAX);
+	iscsip__line_text(&l, ", ");
+	iscsip__line_chars(&l, "abcdef", 3);
+	assert_int_equal(iscsip__line_end(&l), 54);
+	assert_string_equal(text, "0 10 ffffffffffffffff 001a 0 18446744073709551615, abc");
+}
+
 static void the_library_tells_the_version_of_its_headers(void **state)
 {
 	char text[32];
@@ -199,6 +223,7 @@ int main(void)
 		cmocka_unit_test(misuse_leaves_a_connection_alive_and_a_fatal_code_ends_it),
 		cmocka_unit_test(an_error_is_one_line_that_names_what_is_known),
 		cmocka_unit_test(an_error_cut_short_says_its_whole_length_and_ends_with_a_nul),
+		cmocka_unit_test(a_line_prints_numbers_with_as_many_digits_as_asked_or_needed),
 		cmocka_unit_test(the_library_tells_the_version_of_its_headers),
 	};
 
