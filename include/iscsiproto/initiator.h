@@ -89,7 +89,7 @@ struct iscsip_initiator_ops {
 	void (*logout_done)(void *user, struct iscsip_conn *c, int err, uint8_t response, uint16_t time2wait,
 			    uint16_t time2retain);
 	/** An Asynchronous Message; valid during the call. LOGOUT_REQUEST is the host's to obey with iscsip_initiator_logout(). */
-	void (*async)(void *user, struct iscsip_conn *c, const struct iscsip_async *a);
+	void (*async)(void *user, struct iscsip_conn *c, const struct iscsip_async_message *a);
 	/** The session's state has changed; @p why is NULL without an error. May be NULL. */
 	void (*state)(void *user, struct iscsip_session *s, int state, const struct iscsip_error *why);
 };
@@ -173,13 +173,6 @@ ISCSIP_API int iscsip_initiator_ping(struct iscsip_conn *c, const void *data, si
  * @retval ISCSIP_OK under way. @retval ISCSIP_EAGAIN one is under way. @retval ISCSIP_ESTATE not in full feature phase.
  */
 ISCSIP_API int iscsip_initiator_text(struct iscsip_conn *c, const char *text, size_t len, void *cookie, iscsip_time now);
-
-/** @brief Logout reasons, RFC 7143 11.14.1. */
-enum iscsip_logout_reason {
-	ISCSIP_LOGOUT_SESSION = 0,    /**< Close the session. */
-	ISCSIP_LOGOUT_CONNECTION = 1, /**< Close connection `cid`. */
-	ISCSIP_LOGOUT_RECOVERY = 2    /**< Remove connection `cid` for recovery (recovery level 2). */
-};
 
 /**
  * @brief Logs out. No task may be submitted on the connection any more; those under way may still end before the answer.

@@ -14,6 +14,7 @@
 #include "config.h"
 #include "conn.h"
 #include "params.h"
+#include "pdu.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -65,6 +66,16 @@ struct iscsip_session_stats {
 
 /** @brief Reads the counters. @param[in] s the session. @param[out] st where to. */
 ISCSIP_API void iscsip_session_stats(const struct iscsip_session *s, struct iscsip_session_stats *st);
+
+/** @brief What an Asynchronous Message says (RFC 7143 11.9), to send or as it was received. */
+struct iscsip_async_message {
+	uint8_t event;     /**< An #iscsip_async_event_code, or another value as received. */
+	uint8_t vcode;     /**< AsyncVCode, with the vendor's events. */
+	uint16_t param[3]; /**< Parameter1 to 3. */
+	uint64_t lun;      /**< LUN, with ISCSIP_ASYNC_SCSI and ISCSIP_ASYNC_TASK_TERMINATION. */
+	const void *data;  /**< ISCSIP_ASYNC_SCSI: sense data; the vendor's events: their data. */
+	uint32_t len;      /**< Its bytes. */
+};
 
 #ifdef __cplusplus
 }

@@ -158,38 +158,19 @@ ISCSIP_API void iscsip_target_session_end(struct iscsip_session *s, iscsip_time 
 /** @brief Whether no command of the session is with the device server any more. @param[in] s the session. */
 ISCSIP_API bool iscsip_target_session_idle(const struct iscsip_session *s);
 
-/** @brief Events of an Asynchronous Message, RFC 7143 11.9.1. */
-enum iscsip_async_event {
-	ISCSIP_ASYNC_SCSI = 0,           /**< A SCSI event: sense data is attached. */
-	ISCSIP_ASYNC_LOGOUT_REQUEST = 1, /**< The target wants this connection logged out; param3: seconds to do so. */
-	ISCSIP_ASYNC_DROP_CONNECTION = 2, /**< Connection param1 will be or was dropped; param2, param3: Time2Wait, Time2Retain. */
-	ISCSIP_ASYNC_DROP_SESSION = 3,   /**< All connections will be dropped; param2, param3: Time2Wait, Time2Retain. */
-	ISCSIP_ASYNC_NEGOTIATE = 4,      /**< The target wants a text negotiation; param3: seconds to begin it. */
-	ISCSIP_ASYNC_TASKS_ABORTED = 5,  /**< All tasks of the LUN are being aborted (FastAbort); param1: connection slot. */
-	ISCSIP_ASYNC_VENDOR = 255        /**< Vendor specific: vcode, data. */
-};
-
-/** @brief An Asynchronous Message to send, or received. */
-struct iscsip_async {
-	uint8_t event;       /**< An #iscsip_async_event or another value as received. */
-	uint8_t vcode;       /**< AsyncVCode, with VENDOR. */
-	uint16_t param[3];   /**< Parameter1 to 3. */
-	uint64_t lun;        /**< LUN, with SCSI. */
-	const void *data;    /**< SCSI: sense data; VENDOR: data; needed until sent, when sending (told by the session's tick order:
-	                          keep it for the life of the session). */
-	uint32_t len;        /**< Its bytes. */
-};
-
 /**
- * @brief Sends an Asynchronous Message on a connection.
+ * @brief Sends an Asynchronous Message on a connection (RFC 7143 11.9).
  *
- * LOGOUT_REQUEST starts the logout limit: a connection that is not logged out after param3 seconds closes. DROP_CONNECTION and
- * DROP_SESSION close what they say once they were sent.
- * @param[in,out] c a connection in full feature phase. @param[in] a the message; copied, but for its data.
+ * ISCSIP_ASYNC_LOGOUT starts the logout limit: a connection that is not logged out after param[2] seconds is closed.
+ * ISCSIP_ASYNC_DROP_CONNECTION and ISCSIP_ASYNC_DROP_SESSION close what they say once they were sent.
+ * @param[in,out] c a connection in full feature phase of a normal session (a discovery session knows none: 7.4.3).
+ * @param[in] a the message; copied, but for its data, which stays in place until the connection is closed or the next
+ *     message was taken.
  * @retval ISCSIP_OK queued. @retval ISCSIP_EAGAIN the one before is not sent yet. @retval ISCSIP_ESTATE not in full feature phase.
- * @retval ISCSIP_EINVAL more data than the initiator takes, or SCSI without sense.
+ * @retval ISCSIP_EINVAL more data than the initiator takes, ISCSIP_ASYNC_SCSI without sense data, a reserved event, or
+ *     ISCSIP_ASYNC_TASK_TERMINATION without FastAbort.
  */
-ISCSIP_API int iscsip_target_async(struct iscsip_conn *c, const struct iscsip_async *a);
+ISCSIP_API int iscsip_target_async(struct iscsip_conn *c, const struct iscsip_async_message *a);
 
 #ifdef __cplusplus
 }
