@@ -12,7 +12,6 @@
 
 #include "cmd.h"
 #include "session.h"
-#include "target.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -131,14 +131,6 @@ ISCSIP_API int iscsip_login_grant(struct iscsip_conn *c, const struct iscsip_log
  */
 ISCSIP_API int iscsip_login_refuse(struct iscsip_conn *c, uint16_t status, const char *redirect);
 
-/** @brief Answers `chap_ask`. @param[in,out] c the connection. @param[in] a the answer, needed during the call.
- *  @retval ISCSIP_OK taken. @retval ISCSIP_ESTATE nothing was asked. */
-ISCSIP_API int iscsip_login_chap(struct iscsip_conn *c, const struct iscsip_chap_answer *a);
-
-/** @brief Answers `auth_step`. @param[in,out] c the connection. @param[in] a the answer.
- *  @retval ISCSIP_OK taken. @retval ISCSIP_ESTATE nothing was asked. */
-ISCSIP_API int iscsip_login_auth(struct iscsip_conn *c, const struct iscsip_auth_answer *a);
-
 /**
  * @brief Answers `session`: the connection joins it.
  * @param[in,out] c the connection. @param[in,out] s a session fresh from init, or the existing one of this TSIH.

@@ -84,6 +84,9 @@ void iscsip_conn_closed(struct iscsip_conn *c, iscsip_time now)
 	c->state = ISCSIP_CONN_CLOSED;
 	iscsip__tx_drop(&c->tx, iscsip__conn_gone, c);
 	c->ops->closed(c);
+	if (c->login)
+		iscsip__login_close(c->login);
+	c->login = NULL;
 	for (q = 0; q < CONN_Q_COUNT; q++)
 		while (c->queue[q])
 			iscsip__conn_unqueue(c, c->queue[q]);

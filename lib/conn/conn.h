@@ -17,6 +17,7 @@
 #include "iscsiproto/pdu.h"
 #include "base/arena.h"
 #include "base/serial.h"
+#include "login/login.h"
 #include "stream/rx.h"
 #include "stream/tx.h"
 
@@ -72,6 +73,12 @@ struct conn_role {
 	/* The role's own deadline and what it does then. May be NULL. */
 	iscsip_time (*deadline)(const struct iscsip_conn *c);
 	int (*tick)(struct iscsip_conn *c);
+	/* Login (conn_login.c): the numbers of a login PDU that goes out (StatSN and window, or ExpStatSN). */
+	void (*login_stamp)(struct iscsip_conn *c, struct iscsip_pdu *pdu);
+	/* The login has a question (LOGIN_ASK_*) for the host. It may be answered here or later. */
+	void (*login_ask)(struct iscsip_conn *c, enum iscsip__login_want want);
+	/* The login is LOGIN_DONE or LOGIN_FAILED; c->login is closed, and NULL, when this has returned. */
+	void (*login_ended)(struct iscsip_conn *c, enum iscsip__login_want want);
 	/* The connection failed or was closed: give every task back. Called once. c->session may be NULL. */
 	void (*closed)(struct iscsip_conn *c);
 };
@@ -117,7 +124,9 @@ struct iscsip_conn {
 	bool told_wake;                 /* the host knows that there is something to send */
 	bool ping_out;                  /* a ping is unanswered */
 
-	void *login;                    /* login scratch, the role's own use; NULL when login ended */
+	struct iscsip__login *login;    /* NULL when the login has ended */
+	struct conn_item login_item;    /* the login's next PDU */
+	bool login_turning, login_again; /* iscsip__conn_login_turn() is at work further up, and has to go round again */
 	void *role_state;               /* behind this struct, the role's */
 };
 
@@ -166,7 +175,21 @@ struct tx_unit *iscsip__conn_unit(struct iscsip_conn *c);
  */
 void iscsip__conn_seal(struct iscsip_conn *c, struct tx_unit *u, const struct iscsip_pdu *pdu, bool mid_is_data);
 
+/* --- login, alike for both roles (conn_login.c) --- */
+
+/*
+ * Carries on as far as the login can get on by itself: queues its next PDU, asks the role, or tells it of the end. To
+ * be called once after the role has opened c->login, and after each answer that the role itself gives to the login.
+ */
+void iscsip__conn_login_turn(struct iscsip_conn *c);
+
 /* --- between the files of this room --- */
+
+int iscsip__conn_login_header(struct iscsip_conn *c);
+int iscsip__conn_login_pdu(struct iscsip_conn *c);
+int iscsip__conn_login_refused(struct iscsip_conn *c, const struct iscsip_error *why);
+void iscsip__conn_login_make(struct iscsip_conn *c);
+void iscsip__conn_login_gone(struct iscsip_conn *c);
 
 const struct rx_ops *iscsip__conn_rx_ops(void);
 tx_gone iscsip__conn_gone;

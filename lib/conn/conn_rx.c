@@ -63,7 +63,7 @@ static int refuse(struct iscsip_conn *c, const uint8_t *bhs, const struct iscsip
 
 	c->stats.format_errors++;
 	c->refusing = true;
-	err = c->ops->refused(c, bhs, why);
+	err = c->login ? iscsip__conn_login_refused(c, why) : c->ops->refused(c, bhs, why);
 	if (err)
 		return iscsip__conn_fail(c, err, why->rule, why->arg);
 	if (c->pdu.data_len)
@@ -89,7 +89,8 @@ static int too_long(struct iscsip_conn *c, const uint8_t *bhs)
 				    ISCSIP_RULE_DATA_LIMIT, c->pdu.data_len };
 
 	c->stats.format_errors++;
-	(void)c->ops->refused(c, bhs, &why);
+	if (!c->login)
+		(void)c->ops->refused(c, bhs, &why);
 	return iscsip__conn_fail(c, ISCSIP_EPROTO, why.rule, why.arg);
 }
 
@@ -98,7 +99,9 @@ static int complete(struct iscsip_conn *c)
 	c->stats.rx_pdus++;
 	c->ping_out = false;
 	conn_trace(c, ISCSIP_TRACE_RX_END, NULL, c->data_bad);
-	return c->refusing ? ISCSIP_OK : c->ops->pdu(c);
+	if (c->refusing)
+		return ISCSIP_OK;
+	return c->login ? iscsip__conn_login_pdu(c) : c->ops->pdu(c);
 }
 
 static int header(void *owner, const uint8_t *hdr, uint32_t len)
@@ -127,7 +130,7 @@ static int header(void *owner, const uint8_t *hdr, uint32_t len)
 	if (err)
 		err = refuse(c, hdr, &why);
 	else if (c->pdu.data_len || ahs_len)
-		err = c->ops->header(c, hdr + BHS_LEN, ahs_len);
+		err = c->login ? iscsip__conn_login_header(c) : c->ops->header(c, hdr + BHS_LEN, ahs_len);
 	if (err || c->pdu.data_len)
 		return err;
 	return complete(c);

@@ -72,7 +72,10 @@ static void fill(struct iscsip_conn *c, int pieces)
 	while (!tx_full(&c->tx) && c->tx.unsent * 3 < pieces && (q = next_queue(c)) < CONN_Q_COUNT) {
 		struct conn_item *item = c->queue[q];
 
-		if (c->ops->make(c, item) != CONN_MADE_MORE)
+		if (item == &c->login_item) {
+			iscsip__conn_unqueue(c, item);
+			iscsip__conn_login_make(c);
+		} else if (c->ops->make(c, item) != CONN_MADE_MORE)
 			iscsip__conn_unqueue(c, item);
 		else if (c->queue[q] == item)
 			c->queue[q] = item->next;
@@ -178,7 +181,9 @@ void iscsip__conn_gone(void *owner, struct tx_unit *u)
 {
 	struct iscsip_conn *c = owner;
 
-	if (u->owner)
+	if (u->owner == &c->login_item)
+		iscsip__conn_login_gone(c);
+	else if (u->owner)
 		c->ops->gone(c, u);
 }
 
