@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include <iscsiproto/base.h>
+#include <iscsiproto/pdu.h>
 #include <iscsiproto/version.h>
 
 #include "base/bytes.h"
@@ -142,8 +143,9 @@ static void misuse_leaves_a_connection_alive_and_a_fatal_code_ends_it(void **sta
 static void an_error_is_one_line_that_names_what_is_known(void **state)
 {
 	struct iscsip_error bare = { .code = ISCSIP_ECLOSED, .opcode = 0xff };
-	struct iscsip_error full = { .code = ISCSIP_EPROTO, .opcode = 0x05, .reject_reason = 0x09, .arg = 0x2c };
-	char text[128];
+	struct iscsip_error full = { .code = ISCSIP_EPROTO, .opcode = ISCSIP_OP_DATA_OUT, .reject_reason = 0x09,
+		.rule = ISCSIP_RULE_RANGE, .arg = 0x2c };
+	char text[256];
 	int len;
 
 	(void)state;
@@ -152,7 +154,10 @@ static void an_error_is_one_line_that_names_what_is_known(void **state)
 	assert_int_equal(len, strlen(text));
 	len = iscsip_error_format(&full, text, sizeof text);
 	assert_int_equal(len, strlen(text));
-	assert_string_equal(text, "the peer broke the protocol, opcode 0x5 at 0x2c, reject reason 0x9");
+	assert_memory_equal(text, "the peer broke the protocol: ", 29);
+	assert_non_null(strstr(text, iscsip_rule_text(ISCSIP_RULE_RANGE)));
+	assert_non_null(strstr(text, ", opcode 0x5 (SCSI Data-Out), at 0x2c, reject reason 0x9 ("));
+	assert_non_null(strstr(text, iscsip_reject_reason_name(0x09)));
 }
 
 static void an_error_cut_short_says_its_whole_length_and_ends_with_a_nul(void **state)
