@@ -7,6 +7,7 @@ LIB_SRCS := \
 	lib/cmd/cmd.c \
 	lib/conn/config.c \
 	lib/conn/conn.c \
+	lib/conn/conn_login.c \
 	lib/conn/conn_run.c \
 	lib/conn/conn_rx.c \
 	lib/conn/conn_tx.c \
