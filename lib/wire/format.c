@@ -1,100 +1,62 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A header as one line for a person. Each row of the field table prints its member's name and its value the way its kind says; a
- * loop walks the rows, since a line for a log may take its time and code for each row would not be small. It owns a bounded writer that counts what it could not store; nothing of the library
- * refers to this file but the host's own log.
+ * A header as one line for a person. Each row of the field table prints its member's name and its value the way its kind
+ * says; a loop walks the rows, since a line for a log may take its time and code for each row would not be small. Nothing of
+ * the library refers to this file but the host's own log.
  *
  *	SCSI Command ahs_words=0 data_len=0 final read attr=1 pri=0 lun=0x0001000000000000 itt=0x00000005 ...
  */
+#include "base/line.h"
 #include "wire/wire.h"
 
 #include <string.h>
 
-/* Where the line goes: what does not fit is counted and left out. */
-struct line {
-	char *dst;
-	size_t cap;
-	size_t len;
-};
-
-static void line_char(struct line *l, char c)
+static void line_name(struct iscsip__line *l, const char *name)
 {
-	/* one byte stays for the NUL */
-	if (l->len + 1 < l->cap)
-		l->dst[l->len] = c;
-	l->len++;
+	iscsip__line_char(l, ' ');
+	iscsip__line_text(l, name);
+	iscsip__line_char(l, '=');
 }
 
-static void line_text(struct line *l, const char *text)
-{
-	while (*text)
-		line_char(l, *text++);
-}
-
-static void line_hex(struct line *l, uint64_t v, int digits)
-{
-	while (digits-- > 0)
-		line_char(l, "0123456789abcdef"[v >> (4 * digits) & 15]);
-}
-
-static void line_decimal(struct line *l, uint64_t v)
-{
-	char digits[20];
-	int n = 0;
-
-	do
-		digits[n++] = (char)('0' + (int)(v % 10));
-	while ((v /= 10) > 0);
-	while (n > 0)
-		line_char(l, digits[--n]);
-}
-
-static void line_name(struct line *l, const char *name)
-{
-	line_char(l, ' ');
-	line_text(l, name);
-	line_char(l, '=');
-}
-
-static void line_number(struct line *l, const char *name, uint64_t v)
+static void line_number(struct iscsip__line *l, const char *name, uint64_t v)
 {
 	line_name(l, name);
-	line_decimal(l, v);
+	iscsip__line_decimal(l, v);
 }
 
-static void line_hex_number(struct line *l, const char *name, uint64_t v, int digits)
+static void line_hex_number(struct iscsip__line *l, const char *name, uint64_t v, int digits)
 {
 	line_name(l, name);
-	line_text(l, "0x");
-	line_hex(l, v, digits);
+	iscsip__line_text(l, "0x");
+	iscsip__line_hex(l, v, digits);
 }
 
-static void line_bytes(struct line *l, const char *name, const uint8_t *p, unsigned n)
+static void line_bytes(struct iscsip__line *l, const char *name, const uint8_t *p, unsigned n)
 {
 	unsigned i;
 
 	line_name(l, name);
 	for (i = 0; i < n; i++) {
 		if (i > 0)
-			line_char(l, ' ');
-		line_hex(l, p[i], 2);
+			iscsip__line_char(l, ' ');
+		iscsip__line_hex(l, p[i], 2);
 	}
 }
 
-static void line_flag(struct line *l, const char *name, bool set)
+static void line_flag(struct iscsip__line *l, const char *name, bool set)
 {
 	if (!set)
 		return;
-	line_char(l, ' ');
-	line_text(l, name);
+	iscsip__line_char(l, ' ');
+	iscsip__line_text(l, name);
 }
 
-static void line_code(struct line *l, const char *name, uint8_t code, const char *words)
+static void line_code(struct iscsip__line *l, const char *name, uint8_t code, const char *words)
 {
 	line_number(l, name, code);
-	line_text(l, " (");
-	line_text(l, words);
-	line_char(l, ')');
+	iscsip__line_text(l, " (");
+	iscsip__line_text(l, words);
+	iscsip__line_char(l, ')');
 }
 
 /* How a person reads a field: the kinds of pdu_fields.def. */
@@ -171,7 +133,7 @@ static uint64_t member_value(const struct iscsip_pdu *pdu, const struct print_ro
 	return memcpy(&v32, p, sizeof v32), v32;
 }
 
-static void line_row(struct line *l, const struct iscsip_pdu *pdu, const struct print_row *row)
+static void line_row(struct iscsip__line *l, const struct iscsip_pdu *pdu, const struct print_row *row)
 {
 	uint64_t v;
 
@@ -187,14 +149,14 @@ static void line_row(struct line *l, const struct iscsip_pdu *pdu, const struct 
 	else if (row->kind == PRINT_HEX)
 		line_hex_number(l, row->name, v, row->width / 4);
 	else if (row->kind == PRINT_OPCODE)
-		line_text(l, iscsip_opcode_name((uint8_t)v));
+		iscsip__line_text(l, iscsip_opcode_name((uint8_t)v));
 	else
 		line_code(l, row->name, (uint8_t)v, WORDS[row->kind - PRINT_REJECT_REASON]((uint8_t)v));
 }
 
 int iscsip_pdu_format(const struct iscsip_pdu *pdu, char *dst, size_t cap)
 {
-	struct line l = { dst, cap, 0 };
+	struct iscsip__line l = { dst, cap, 0 };
 	bool known = iscsip_pdu_carries(pdu->opcode) != 0;
 	size_t i;
 
@@ -203,7 +165,5 @@ int iscsip_pdu_format(const struct iscsip_pdu *pdu, char *dst, size_t cap)
 			line_row(&l, pdu, &PRINT_ROWS[i]);
 	for (i = 0; !known && i < sizeof UNKNOWN_ROWS / sizeof *UNKNOWN_ROWS; i++)
 		line_row(&l, pdu, &UNKNOWN_ROWS[i]);
-	if (cap > 0)
-		dst[l.len < cap ? l.len : cap - 1] = 0;
-	return (int)l.len;
+	return iscsip__line_end(&l);
 }
