@@ -13,6 +13,13 @@ LIB_SRCS := \
 	lib/conn/conn_tx.c \
 	lib/ddp/ddp.c \
 	lib/error/error.c \
+	lib/frame/frame_answer.c \
+	lib/frame/frame_codec.c \
+	lib/frame/frame_conn.c \
+	lib/frame/frame_format.c \
+	lib/frame/frame_initiator.c \
+	lib/frame/frame_io.c \
+	lib/frame/frame_target.c \
 	lib/hash/hash.c \
 	lib/hash/md5.c \
 	lib/hash/sha1.c \

@@ -229,7 +229,8 @@ ISCSIP_API size_t iscsip_frame_target_size(const struct iscsip_frame_config *cfg
  * Commands reach the device server in the order of their NEWC, each with its single-level LUN (`lun` of the command is
  * the Lun field in byte 1 of the 8, SAM-5 4.7.4), attribute SIMPLE and a CDB of 16 bytes. In what the frame protocol cannot
  * say, it differs from iSCSI:
- *  - `place` that answers ISCSIP_EAGAIN holds back its own command only, since no data comes before it was granted;
+ *  - `place` that answers ISCSIP_EAGAIN holds back its own command only, since no data comes before it was granted; `exec`
+ *    then comes from inside iscsip_cmd_set_buffer();
  *  - iscsip_cmd_request_data() asks for bytes in ascending order: a range that begins beyond what came is asked for from
  *    there on, one that came already is there (ISCSIP_DONE);
  *  - a command that is completed while the initiator still owes granted data is answered when that has come;
@@ -239,7 +240,7 @@ ISCSIP_API size_t iscsip_frame_target_size(const struct iscsip_frame_config *cfg
  *  - residual overflow is not told;
  *  - there is no task management: `tmf` is not called.
  * @param[out] out the connection, inside @p mem.
- * @param[in] mem memory aligned to 8, needed until iscsip_frame_conn_closed() was called and iscsip_frame_conn_open()
+ * @param[in] mem memory aligned to 8, needed until iscsip_frame_conn_closed() has returned and iscsip_frame_conn_open()
  *     answers 0 (commands that the device server still works on refer to it).
  * @param[in] len bytes at @p mem. @param[in] cfg the configuration.
  * @param[in] ops the device server; stays in place as long as the connection. @param[in] ops_user given to each of its callbacks.
@@ -255,7 +256,8 @@ ISCSIP_API int iscsip_frame_target_init(struct iscsip_frame_conn **out, void *me
 
 /** @brief How far an exchange came; what is known of one that has no status. */
 enum iscsip_frame_stage {
-	ISCSIP_FRAME_UNSENT = 0,  /**< Its NEWC was not given to the transport in whole: the target cannot have executed it. */
+	ISCSIP_FRAME_UNSENT = 0,  /**< Its NEWC was not given to the transport in whole, as far as iscsip_frame_conn_tx_done()
+	                               told: the target cannot have executed it. */
 	ISCSIP_FRAME_ISSUED = 1,  /**< NEWC is out; the target said nothing. It may have been executed. */
 	ISCSIP_FRAME_ANSWERED = 2 /**< The target has sent a grant or data. */
 };
@@ -268,7 +270,7 @@ struct iscsip_frame_result {
 	bool refused;       /**< The target opened no exchange for it (TASK SET FULL, BUSY): it was not executed. */
 	uint16_t sense_len; /**< Bytes at `sense`: #ISCSIP_FRAME_SENSE_LEN or 0. */
 	uint8_t sense[16];  /**< The first 16 bytes of fixed-format sense data. */
-	uint32_t moved;     /**< Bytes of data that landed (read) or that the transport was given (write). */
+	uint32_t moved;     /**< Bytes of data that landed (read) or were put into frames (write). */
 	uint32_t residual;  /**< Bytes of in_len or out_len that were not moved. */
 };
 
@@ -298,6 +300,7 @@ struct iscsip_frame_exchange {
 	struct iscsip_frame_item item;     /**< The library's. */
 	struct iscsip_vec_cursor at;       /**< The library's. */
 	iscsip_time due;                   /**< The library's. */
+	uint64_t newc_end;                 /**< The library's. */
 	uint32_t id;                       /**< The library's. */
 	uint32_t responder_id;             /**< The library's. */
 	uint32_t grant;                    /**< The library's. */

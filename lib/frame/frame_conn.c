@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a frame connection: configuration, memory, the first error, deadlines, what the host may ask. Bytes stand in
+ * frame_io.c, exchanges in the roles.
+ *
+ *     RUNNING ---- close() ----> CLOSING ---- closed() ----> CLOSED
+ *        |                          |                          ^
+ *        `---- first fatal error ---'-----> FAILED -- closed() '
+ *
+ * Invariants: error.code is set once, only to fatal codes, and never in RUNNING or CLOSING; in FAILED no byte is taken or
+ * listed; the role's closed() is called once, on entering CLOSED, when nothing is in flight any more. `next_due` is never
+ * later than the earliest due time of an open exchange; it may be earlier (an exchange that ended leaves it alone), then
+ * tick() only looks again.
+ */
+#include "frame/frame.h"
+
+#define FRAME_EXCHANGES_MAX 4096u
+#define FRAME_TX_MAX 1024u
+
+void iscsip_frame_config_init(struct iscsip_frame_config *cfg, size_t struct_size)
+{
+	memset(cfg, 0, struct_size);
+	cfg->struct_size = struct_size;
+	cfg->limits.max_exchanges = 64;
+	cfg->limits.max_tx_frames = 64;
+	cfg->limits.max_burst = 1024u * 1024u;
+	cfg->limits.max_rx_transfer = UINT32_MAX;
+	cfg->sync = ISCSIP_FRAME_SYNC;
+	cfg->exchange_timeout_ms = 30000;
+	cfg->close_timeout_ms = 5000;
+}
+
+int iscsip_frame_config_check(const struct iscsip_frame_config *cfg)
+{
+	const struct iscsip_frame_limits *l = &cfg->limits;
+
+	if (cfg->struct_size < sizeof *cfg)
+		return ISCSIP_EINVAL;
+	if (l->max_exchanges < 1 || l->max_exchanges > FRAME_EXCHANGES_MAX)
+		return ISCSIP_EINVAL;
+	if (l->max_tx_frames < 2 || l->max_tx_frames > FRAME_TX_MAX)
+		return ISCSIP_EINVAL;
+	if (l->max_burst < 1 || l->max_rx_transfer < 1)
+		return ISCSIP_EINVAL;
+	if (cfg->host && cfg->host->struct_size < sizeof *cfg->host)
+		return ISCSIP_EINVAL;
+	return ISCSIP_OK;
+}
+
+/* --- memory --- */
+
+bool iscsip__frame_carve(struct iscsip_frame_conn *c, struct arena *a, const struct iscsip_frame_config *cfg)
+{
+	uint8_t *hdr = arena_take(a, ISCSIP_FRAME_LEN, 4);
+	struct tx_unit *units =
+		arena_take_array(a, cfg->limits.max_tx_frames, sizeof *units, _Alignof(struct tx_unit));
+
+	if (!c || !hdr || !units)
+		return false;
+	memset(c, 0, sizeof *c);
+	c->cfg = cfg;
+	iscsip__rx_init(&c->rx, iscsip__frame_rx_ops(), c, hdr, ISCSIP_FRAME_LEN, ISCSIP_FRAME_LEN);
+	iscsip__tx_init(&c->tx, units, cfg->limits.max_tx_frames, (cfg->flags & ISCSIP_FRAME_CFG_TX_HOLD) != 0);
+	return true;
+}
+
+void iscsip__frame_init(struct iscsip_frame_conn *c, const struct frame_role *role, void *user, iscsip_time now)
+{
+	c->role = role;
+	c->user = user;
+	c->now = c->active = c->tx_moved = now;
+	c->next_due = c->close_by = ISCSIP_TIME_NEVER;
+	c->rx_sequence = c->tx_sequence = c->cfg->first_sequence;
+}
+
+/* --- errors --- */
+
+int iscsip__frame_fail(struct iscsip_frame_conn *c, int code, unsigned rule, uint32_t arg)
+{
+	if (!frame_over(c)) {
+		c->error.code = code;
+		c->error.opcode = 0xff;
+		c->error.rule = (uint16_t)rule;
+		c->error.arg = arg;
+		c->state = FRAME_FAILED;
+		iscsip__frame_wake(c);
+	}
+	return c->error.code;
+}
+
+int iscsip__frame_refuse(struct iscsip_frame_conn *c, unsigned rule, uint32_t at)
+{
+	return iscsip__frame_fail(c, ISCSIP_EPROTO, rule, at);
+}
+
+/* --- doors --- */
+
+int iscsip__frame_enter(struct iscsip_frame_conn *c, iscsip_time now)
+{
+	if (c->in_call)
+		return ISCSIP_ESTATE;
+	if (frame_over(c))
+		return c->error.code;
+	c->in_call = true;
+	c->now = now;
+	return ISCSIP_OK;
+}
+
+/* Misuse passes by; what the engines found fatal without the role's doing is made the connection's error. */
+int iscsip__frame_leave(struct iscsip_frame_conn *c, int err)
+{
+	if (iscsip_err_is_fatal(err))
+		err = iscsip__frame_fail(c, err, ISCSIP_FRAME_RULE_NONE, 0);
+	c->in_call = false;
+	c->told_wake = false;
+	return err;
+}
+
+unsigned iscsip_frame_conn_want(const struct iscsip_frame_conn *c)
+{
+	unsigned want = 0;
+
+	if (frame_over(c))
+		return ISCSIP_WANT_CLOSE;
+	if (iscsip__frame_has_tx(c))
+		want |= ISCSIP_WANT_TX;
+	if (c->state == FRAME_CLOSING && c->open == 0 && !want)
+		return ISCSIP_WANT_CLOSE;
+	return c->rx.held ? want : want | ISCSIP_WANT_RX;
+}
+
+int iscsip_frame_conn_close(struct iscsip_frame_conn *c, iscsip_time now)
+{
+	if (frame_over(c))
+		return c->error.code;
+	if (c->state == FRAME_RUNNING) {
+		c->now = c->in_call ? c->now : now;
+		c->state = FRAME_CLOSING;
+		c->close_by = frame_after(c, c->cfg->close_timeout_ms);
+		iscsip__frame_wake(c);
+	}
+	return ISCSIP_OK;
+}
+
+/* Bytes of a unit that has begun to arrive and will not be complete. */
+static uint32_t frame_bytes_missing(const struct rx *rx)
+{
+	if (rx->phase != RX_HEADER)
+		return rx->left;
+	return rx->have ? rx->need - rx->have : 0;
+}
+
+void iscsip_frame_conn_closed(struct iscsip_frame_conn *c, iscsip_time now)
+{
+	uint32_t missing = frame_bytes_missing(&c->rx);
+
+	if (c->state == FRAME_CLOSED || c->in_call)
+		return;
+	c->in_call = true;
+	c->now = now;
+	if (!frame_over(c))
+		(void)iscsip__frame_fail(c, ISCSIP_ECLOSED, missing ? ISCSIP_FRAME_RULE_CUT : ISCSIP_FRAME_RULE_NONE, missing);
+	c->state = FRAME_CLOSED;
+	iscsip__tx_drop(&c->tx, iscsip__frame_gone, c);
+	c->role->closed(c);
+	c->in_call = false;
+}
+
+/* --- deadlines --- */
+
+void iscsip__frame_due(struct iscsip_frame_conn *c, iscsip_time due)
+{
+	if (due < c->next_due)
+		c->next_due = due;
+}
+
+void iscsip__frame_ended(struct iscsip_frame_conn *c)
+{
+	c->open--;
+	c->active = c->now;
+	if (c->state == FRAME_CLOSING && c->open == 0)
+		iscsip__frame_wake(c);
+}
+
+static iscsip_time frame_time_of(iscsip_time from, uint32_t ms)
+{
+	return ms ? from + ms : ISCSIP_TIME_NEVER;
+}
+
+static iscsip_time frame_idle_due(const struct iscsip_frame_conn *c)
+{
+	return c->open ? ISCSIP_TIME_NEVER : frame_time_of(c->active, c->cfg->idle_timeout_ms);
+}
+
+/* An initiator's exchanges have a time of their own; a target must not wait for ever to be rid of its answers. */
+static iscsip_time frame_stall_due(const struct iscsip_frame_conn *c)
+{
+	if (c->role->role != ISCSIP_FRAME_TARGET || !iscsip__frame_has_tx(c))
+		return ISCSIP_TIME_NEVER;
+	return frame_time_of(c->tx_moved, c->cfg->exchange_timeout_ms);
+}
+
+iscsip_time iscsip_frame_conn_deadline(const struct iscsip_frame_conn *c)
+{
+	iscsip_time t = c->next_due, other;
+
+	if (frame_over(c))
+		return ISCSIP_TIME_NEVER;
+	other = frame_idle_due(c);
+	t = other < t ? other : t;
+	other = frame_stall_due(c);
+	t = other < t ? other : t;
+	return c->close_by < t ? c->close_by : t;
+}
+
+static int frame_act(struct iscsip_frame_conn *c)
+{
+	if (c->now >= c->next_due) {
+		uint32_t id = 0;
+
+		c->next_due = c->role->earliest(c, &id);
+		if (c->now >= c->next_due)
+			return iscsip__frame_fail(c, ISCSIP_ETIMEDOUT, ISCSIP_FRAME_RULE_EXCHANGE_DUE, id);
+	}
+	if (c->now >= frame_idle_due(c))
+		return iscsip__frame_fail(c, ISCSIP_ETIMEDOUT, ISCSIP_FRAME_RULE_IDLE, 0);
+	if (c->now >= frame_stall_due(c) || c->now >= c->close_by)
+		return iscsip__frame_fail(c, ISCSIP_ETIMEDOUT, ISCSIP_FRAME_RULE_STALLED, 0);
+	return ISCSIP_OK;
+}
+
+int iscsip_frame_conn_tick(struct iscsip_frame_conn *c, iscsip_time now)
+{
+	int err = iscsip__frame_enter(c, now);
+
+	return err ? err : iscsip__frame_leave(c, frame_act(c));
+}
+
+/* --- questions --- */
+
+unsigned iscsip_frame_conn_open(const struct iscsip_frame_conn *c)
+{
+	return c->open;
+}
+
+const struct iscsip_error *iscsip_frame_conn_error(const struct iscsip_frame_conn *c)
+{
+	return &c->error;
+}
+
+void *iscsip_frame_conn_user(const struct iscsip_frame_conn *c)
+{
+	return c->user;
+}
+
+void iscsip_frame_conn_stats(const struct iscsip_frame_conn *c, struct iscsip_frame_stats *st)
+{
+	*st = c->stats;
+}
