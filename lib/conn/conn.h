@@ -177,6 +177,20 @@ void iscsip__conn_seal(struct iscsip_conn *c, struct tx_unit *u, const struct is
 
 /* --- login, alike for both roles (conn_login.c) --- */
 
+/* What stands at the beginning of the host's login scratch; the login's own memory follows. */
+struct conn_login_scratch {
+	struct iscsip__login_limits limits;
+	struct iscsip__login_setup setup; /* user is the connection */
+	void *mem;                        /* for iscsip__login_open_*() */
+	size_t mem_len;
+};
+
+/*
+ * Lays out the host's scratch (iscsip_login_size() bytes) and fills in limits and setup from the configuration, all but
+ * auth_value and what the role knows better. NULL where the memory is too small or not aligned to 8. The role opens the login.
+ */
+struct conn_login_scratch *iscsip__conn_login_scratch(struct iscsip_conn *c, void *mem, size_t len);
+
 /*
  * Carries on as far as the login can get on by itself: queues its next PDU, asks the role, or tells it of the end. To
  * be called once after the role has opened c->login, and after each answer that the role itself gives to the login.

@@ -13,6 +13,59 @@
  */
 #include "conn/conn.h"
 
+/* --- the scratch: the struct, then the login's own memory; sized by the same code run without memory --- */
+
+static struct conn_login_scratch *carve(struct arena *a, const struct iscsip_config *cfg,
+					struct conn_login_scratch *found)
+{
+	struct conn_login_scratch *ls = arena_take(a, sizeof *ls, _Alignof(struct conn_login_scratch));
+
+	memset(found, 0, sizeof *found);
+	iscsip__login_limits_init(&found->limits);
+	found->limits.max_pdus = cfg->login_max_pdus;
+	found->limits.text_max = cfg->login_text_max;
+	found->mem_len = iscsip__login_size(&found->limits);
+	found->mem = arena_take(a, found->mem_len, ARENA_ALIGN);
+	return found->mem ? ls : NULL;
+}
+
+size_t iscsip_login_size(const struct iscsip_config *cfg)
+{
+	struct conn_login_scratch found;
+	struct arena a;
+
+	arena_count(&a);
+	(void)carve(&a, cfg, &found);
+	return arena_size(&a);
+}
+
+static void random_bytes(void *user, uint8_t *dst, size_t len)
+{
+	const struct iscsip_host *host = ((struct iscsip_conn *)user)->cfg->host;
+
+	host->random(host->user, dst, len);
+}
+
+struct conn_login_scratch *iscsip__conn_login_scratch(struct iscsip_conn *c, void *mem, size_t len)
+{
+	struct conn_login_scratch found, *ls;
+	struct arena a;
+
+	arena_open(&a, mem, len);
+	ls = carve(&a, c->cfg, &found);
+	if (!ls)
+		return NULL;
+	*ls = found;
+	ls->setup.limits = &ls->limits;
+	ls->setup.offer = c->cfg->offer;
+	ls->setup.alias = c->cfg->node_alias;
+	ls->setup.user = c;
+	ls->setup.random = random_bytes;
+	return ls;
+}
+
+/* --- turning --- */
+
 static void step(struct iscsip_conn *c, enum iscsip__login_want want)
 {
 	switch (want) {
