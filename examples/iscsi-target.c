@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * iscsi-target: serves disks over iSCSI. Threads, listening sockets and signals; the rest stands in iscsi-target/.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "iscsi-target/target.h"
+
+#define CLOSING_MS 1500u
+
+struct server server;
+
+struct listener {
+	struct watch watch;
+	struct loop *loop;
+};
+
+static struct listener listeners[MAX_THREADS][MAX_PORTALS];
+static struct watch signals;
+static iscsip_time closing_until;
+
+static void acceptable(struct watch *w, uint32_t events)
+{
+	struct listener *from = (struct listener *)(void *)w;
+	int fd, i;
+
+	(void)events;
+	for (i = 0; i < 64; i++) {
+		fd = accept(w->fd, NULL, NULL);
+		if (fd < 0)
+			return;
+		client_accept(from->loop, fd);
+	}
+}
+
+static void listen_on(unsigned portal)
+{
+	struct portal *p = &server.portals[portal];
+	char text[NET_TEXT_MAX + 8];
+	unsigned t;
+
+	snprintf(text, sizeof text, "%s", server.listen[portal]);
+	for (t = 0; t < server.threads; t++) {
+		struct listener *l = &listeners[t][portal];
+
+		l->watch.fd = net_listen(text, DEFAULT_PORT, server.threads > 1, p->shown);
+		l->watch.ready = acceptable;
+		l->loop = &server.loops[t];
+		if (loop_watch(l->loop, &l->watch, EPOLLIN))
+			die("epoll: %s", strerror(errno));
+		snprintf(text, sizeof text, "%s", p->shown); /* port 0 was chosen by the first */
+	}
+	snprintf(p->port, sizeof p->port, "%s", strrchr(p->shown, ':') + 1);
+	p->any = strncmp(p->shown, "0.0.0.0:", 8) == 0 || strncmp(p->shown, "[::]:", 5) == 0;
+}
+
+/* --- signals --- */
+
+struct farewell {
+	struct post post;
+	struct loop *loop;
+};
+
+static struct farewell farewells[MAX_THREADS];
+
+static void say_farewell(struct post *p)
+{
+	clients_log_out(((struct farewell *)(void *)p)->loop);
+}
+
+static void begin_to_close(void)
+{
+	unsigned t;
+
+	if (atomic_exchange(&server.closing, true)) {
+		closing_until = 0; /* asked for twice: at once */
+		return;
+	}
+	tell("logging sessions out");
+	closing_until = loop_clock() + CLOSING_MS;
+	for (t = 0; t < server.threads; t++) {
+		farewells[t].post.run = say_farewell;
+		farewells[t].loop = &server.loops[t];
+		loop_post(&server.loops[t], &farewells[t].post);
+	}
+}
+
+static void signalled(struct watch *w, uint32_t events)
+{
+	struct signalfd_siginfo si;
+	struct device *d;
+
+	(void)events;
+	while (read(w->fd, &si, sizeof si) == sizeof si) {
+		if (si.ssi_signo == SIGUSR1)
+			stats_print();
+		else if (si.ssi_signo != SIGHUP)
+			begin_to_close();
+		for (d = si.ssi_signo == SIGHUP ? server.devices : NULL; d; d = d->next)
+			loop_post(d->loop, &d->reload);
+	}
+	if (server.pcap)
+		pcap_flush(server.pcap);
+}
+
+static void watch_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signals.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	signals.ready = signalled;
+	if (signals.fd < 0 || loop_watch(&server.loops[0], &signals, EPOLLIN))
+		die("signals: %s", strerror(errno));
+}
+
+/* --- start and end --- */
+
+static void configure(void)
+{
+	iscsip_config_init(&server.config, sizeof server.config);
+	server.host.struct_size = sizeof server.host;
+	server.host.random = random_bytes;
+	server.host.crc32c = iscsip_crc32c_choose();
+	server.host.wake = wake_client;
+	if (server.pcap || verbosity > 1)
+		server.host.trace = trace_pdu;
+	server.config.host = &server.host;
+	server.config.offer = &server.offer;
+	server.config.limits.max_tasks = 128;
+	server.config.limits.max_r2ts = 64;
+	server.config.limits.max_tx_pdus = 64;
+	server.config.nop_interval_ms = 30000;
+	server.config.nop_timeout_ms = 30000;
+	if (iscsip_config_check(&server.config))
+		usage_error("the values set do not fit each other");
+	server.conn_size = iscsip_target_conn_size(&server.config);
+	server.session_size = iscsip_target_session_size(&server.config);
+	server.login_size = iscsip_login_size(&server.config);
+}
+
+static void *run_loop(void *arg)
+{
+	loop_run(arg);
+	return NULL;
+}
+
+/* The first loop also waits for the end: until all clients are gone, or the time is up. */
+static void run(void)
+{
+	pthread_t threads[MAX_THREADS];
+	unsigned t;
+
+	for (t = 1; t < server.threads; t++)
+		if (pthread_create(&threads[t], NULL, run_loop, &server.loops[t]))
+			die("cannot start a thread");
+	while (!atomic_load(&server.closing))
+		loop_round(&server.loops[0], -1);
+	while (atomic_load(&server.clients) && loop_clock() < closing_until)
+		loop_round(&server.loops[0], 50);
+	for (t = 1; t < server.threads; t++) {
+		loop_stop(&server.loops[t]);
+		pthread_join(threads[t], NULL);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	unsigned i;
+
+	program = "iscsi-target";
+	server.threads = 1;
+	server.started_us = clock_us();
+	iscsip_offer_init_target(&server.offer);
+	options_read(argc, argv);
+	configure();
+	for (i = 0; i < server.threads; i++)
+		if (loop_init(&server.loops[i]))
+			die("event loop: %s", strerror(errno));
+	watch_signals();
+	devices_open();
+	for (i = 0; i < server.portal_count; i++)
+		listen_on(i);
+	for (i = 0; i < server.portal_count; i++)
+		printf("listening on %s\n", server.portals[i].shown);
+	fflush(stdout);
+	run();
+	if (server.stats)
+		stats_print();
+	if (server.pcap)
+		pcap_close(server.pcap);
+	return EXIT_DONE;
+}

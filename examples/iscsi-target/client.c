@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Clients: transport connections from accept to close, and what the library tells of them. Logins stand in login.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "iscsi-target/target.h"
+
+#define MAX_HALF_OPEN 512u
+#define LOGOUT_SECONDS 1u
+
+static void say_why(const struct client *c)
+{
+	const struct iscsip_error *e = iscsip_conn_error(c->conn);
+	char text[256];
+
+	if (verbosity == 0 || e->code == ISCSIP_OK || e->code == ISCSIP_ECLOSED)
+		return;
+	iscsip_error_format(e, text, sizeof text);
+	tell("%s: %s", c->peer_name, text);
+}
+
+static void client_freed(struct wire *w)
+{
+	struct client *c = (struct client *)(void *)w;
+
+	if (c->conn)
+		say_why(c);
+	if (c->login)
+		atomic_fetch_sub(&server.half_open, 1);
+	atomic_fetch_sub(&server.clients, 1);
+	pcap_flow_close(&c->pcap);
+	free(c->login);
+	free(c);
+}
+
+static int client_init(struct client *c, struct loop *l, int fd)
+{
+	int err;
+
+	c->login = malloc(server.login_size);
+	if (!c->login)
+		return -1;
+	net_name(fd, true, c->peer_name);
+	net_name(fd, false, c->local_name);
+	pcap_flow_open(&c->pcap, server.pcap, fd, false);
+	err = iscsip_target_conn_init(&c->conn, c->mem, server.conn_size, c->login, server.login_size, &server.config,
+				      &target_ops, c, l->now);
+	if (err) {
+		complain("%s: %s", c->peer_name, iscsip_strerror(err));
+		return -1;
+	}
+	c->wire.freed = client_freed;
+	return wire_open(&c->wire, l, fd, &wire_iscsi, c->conn);
+}
+
+void client_accept(struct loop *l, int fd)
+{
+	struct sockaddr_storage from;
+	socklen_t len = sizeof from;
+	struct client *c;
+
+	if (getpeername(fd, (void *)&from, &len) || atomic_load(&server.closing) ||
+	    atomic_load(&server.half_open) >= MAX_HALF_OPEN || !access_by_address(&server.access, &from)) {
+		close(fd);
+		return;
+	}
+	c = calloc(1, sizeof *c + server.conn_size);
+	if (!c) {
+		close(fd);
+		return;
+	}
+	net_tune(fd);
+	c->peer = from;
+	atomic_fetch_add(&server.half_open, 1);
+	atomic_fetch_add(&server.clients, 1);
+	if (client_init(c, l, fd)) {
+		close(fd);
+		client_freed(&c->wire);
+		return;
+	}
+	tell("%s: connected", c->peer_name);
+}
+
+void clients_log_out(struct loop *l)
+{
+	const struct iscsip_async_message ask = { .event = ISCSIP_ASYNC_LOGOUT, .param = { 0, 0, LOGOUT_SECONDS } };
+	struct wire *w, *next;
+
+	for (w = l->wires; w; w = next) {
+		struct client *c = (struct client *)(void *)w;
+
+		next = w->next;
+		if (iscsip_target_async(c->conn, &ask) == ISCSIP_OK)
+			wire_dirty(w);
+		else
+			wire_close(w);
+	}
+}
+
+void wake_client(void *user, struct iscsip_conn *conn)
+{
+	struct client *c = iscsip_conn_user(conn);
+
+	(void)user;
+	wire_dirty(&c->wire);
+}
+
+/* --- traces --- */
+
+static void print_pdu(const struct client *c, bool sent, const uint8_t *header)
+{
+	struct iscsip_pdu pdu;
+	char text[256];
+
+	(void)iscsip_pdu_decode(&pdu, header);
+	iscsip_pdu_format(&pdu, text, sizeof text);
+	fprintf(stderr, "%s %s %s\n", c->peer_name, sent ? "<-" : "->", text);
+}
+
+/* Digests are in force for all PDUs but those of the login. */
+static void note_digests(struct client *c, const uint8_t *header)
+{
+	unsigned opcode = header[0] & 0x3fu;
+	const struct iscsip_session *s = iscsip_conn_session(c->conn);
+
+	c->digests = 0;
+	if (!s || opcode == ISCSIP_OP_LOGIN_REQUEST || opcode == ISCSIP_OP_LOGIN_RESPONSE)
+		return;
+	c->digests = (uint8_t)((iscsip_session_params(s)->header_digest ? 1u : 0u) |
+			       (iscsip_session_params(s)->data_digest ? 2u : 0u));
+}
+
+void trace_pdu(void *user, struct iscsip_conn *conn, enum iscsip_trace_event event, const void *p, size_t len)
+{
+	struct client *c = iscsip_conn_user(conn);
+	bool header = event == ISCSIP_TRACE_RX_HEADER || event == ISCSIP_TRACE_TX_HEADER;
+
+	(void)user;
+	if (header && verbosity > 1)
+		print_pdu(c, event == ISCSIP_TRACE_TX_HEADER, p);
+	if (!server.pcap)
+		return;
+	if (header)
+		note_digests(c, p);
+	pcap_iscsi(&c->pcap, event, p, len, (c->digests & 1u) != 0, (c->digests & 2u) != 0);
+}

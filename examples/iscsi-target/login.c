@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Logins and sessions: who may in, whose secrets, which session, and its end.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "iscsi-target/target.h"
+
+/* --- identify: the target is named, and the client moves to its thread --- */
+
+static const struct secrets *auth_of(const struct client *c)
+{
+	return c->device ? c->device->auth : server.auth;
+}
+
+static void grant(struct client *c)
+{
+	struct iscsip_login_grant g = { .portal_group_tag = PORTAL_GROUP };
+
+	g.offer = c->device ? &c->device->offer : &server.offer;
+	(void)iscsip_login_grant(c->conn, &g);
+	wire_dirty(&c->wire);
+}
+
+static void arrive(struct post *p)
+{
+	struct client *c = (struct client *)(void *)((char *)p - offsetof(struct client, post));
+
+	if (wire_arrive(&c->wire, c->device->loop))
+		die("epoll: %s", strerror(errno));
+	grant(c);
+}
+
+static void leave(struct post *p)
+{
+	struct client *c = (struct client *)(void *)((char *)p - offsetof(struct client, post));
+
+	if (c->wire.gone)
+		return;
+	wire_depart(&c->wire);
+	c->post.run = arrive;
+	loop_post(c->device->loop, &c->post);
+}
+
+static void refuse(struct client *c, uint16_t status, const char *why)
+{
+	tell("%s: login refused: %s", c->peer_name, why);
+	(void)iscsip_login_refuse(c->conn, status, NULL);
+}
+
+static void identify(void *user, struct iscsip_conn *conn, const struct iscsip_login_info *info)
+{
+	struct client *c = user;
+	const struct access *a = &server.access;
+
+	(void)conn;
+	if (info->target_name[0]) {
+		c->device = device_find(info->target_name);
+		if (!c->device) {
+			refuse(c, ISCSIP_LOGIN_NOT_FOUND, "no such target");
+			return;
+		}
+		a = &c->device->access;
+	}
+	if (!access_by_address(a, &c->peer) || !access_by_name(a, info->initiator_name))
+		refuse(c, ISCSIP_LOGIN_AUTHORIZATION_FAILED, "the access list does not have this initiator");
+	else if (atomic_load(&server.closing))
+		refuse(c, ISCSIP_LOGIN_SERVICE_UNAVAILABLE, "shutting down");
+	else if (!c->device || c->device->loop == c->wire.loop)
+		grant(c);
+	else {
+		c->post.run = leave;
+		loop_post(c->wire.loop, &c->post);
+	}
+}
+
+static void chap_ask(void *user, struct iscsip_conn *conn, const struct iscsip_login_info *info,
+		     const struct iscsip_chap_ask *ask)
+{
+	struct client *c = user;
+	struct iscsip_chap_answer a = secrets_answer(auth_of(c), ask);
+
+	(void)info;
+	(void)iscsip_login_chap(conn, &a);
+}
+
+/* --- sessions --- */
+
+static void session_free(struct post *p)
+{
+	struct session *s = (struct session *)(void *)((char *)p - offsetof(struct session, post));
+
+	free(s);
+}
+
+static struct session *find_session(struct device *d, const struct iscsip_login_info *info)
+{
+	struct session *s;
+
+	for (s = d->sessions; s; s = s->next) {
+		if (info->tsih && iscsip_session_tsih(s->iscsip) == info->tsih)
+			return s;
+		if (!info->tsih && memcmp(s->isid, info->isid, 6) == 0 && strcmp(s->initiator, info->initiator_name) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+static uint16_t new_tsih(struct device *d)
+{
+	struct session *s;
+
+	do {
+		if (++d->last_tsih == 0)
+			d->last_tsih = 1;
+		for (s = d->sessions; s && iscsip_session_tsih(s->iscsip) != d->last_tsih; s = s->next)
+			;
+	} while (s);
+	return d->last_tsih;
+}
+
+static int open_nexus(struct session *s, const struct iscsip_login_info *info)
+{
+	uint8_t id[ISCSIP_TRANSPORT_ID_MAX];
+	size_t len = iscsip_transport_id_iscsi(id, sizeof id, info->initiator_name, info->isid);
+	int err = iscsip_disk_nexus_open(s->device->disk, &s->nexus, id, len, 1);
+
+	s->nexus_open = err == ISCSIP_OK;
+	return err;
+}
+
+static void link_session(struct session *s)
+{
+	struct device *d = s->device;
+
+	if (!d)
+		return;
+	s->next = d->sessions;
+	s->prev = &d->sessions;
+	if (s->next)
+		s->next->prev = &s->next;
+	d->sessions = s;
+}
+
+static struct session *session_new(struct client *c, const struct iscsip_login_info *info)
+{
+	struct session *s = calloc(1, sizeof *s + server.session_size);
+	struct device *d = c->device;
+	int err;
+
+	if (!s)
+		return NULL;
+	s->device = d;
+	s->loop = c->wire.loop;
+	memcpy(s->isid, info->isid, 6);
+	snprintf(s->initiator, sizeof s->initiator, "%s", info->initiator_name);
+	err = iscsip_target_session_init(&s->iscsip, s->mem, server.session_size, &server.config, &target_ops,
+					 iscsip_disk_ops(), d ? d->disk : NULL, &s->nexus, s);
+	if (!err && d)
+		err = open_nexus(s, info);
+	if (err) {
+		complain("%s: no session: %s", c->peer_name, iscsip_strerror(err));
+		free(s);
+		return NULL;
+	}
+	link_session(s);
+	atomic_fetch_add(&server.sessions, 1);
+	return s;
+}
+
+static void session(void *user, struct iscsip_conn *conn, const struct iscsip_login_info *info,
+		    const struct iscsip_params *params)
+{
+	struct client *c = user;
+	struct session *s = NULL;
+	int err;
+
+	(void)params;
+	if (c->device)
+		s = find_session(c->device, info);
+	if (info->tsih && !s) {
+		refuse(c, ISCSIP_LOGIN_SESSION_DOES_NOT_EXIST, "no session with this TSIH");
+		return;
+	}
+	if (!info->tsih) {
+		if (s)
+			iscsip_target_session_end(s->iscsip, c->wire.loop->now);
+		s = session_new(c, info);
+	}
+	if (!s) {
+		refuse(c, ISCSIP_LOGIN_OUT_OF_RESOURCES, "out of sessions");
+		return;
+	}
+	c->session = s;
+	err = iscsip_login_accept(conn, s->iscsip, c->device ? new_tsih(c->device) : 1);
+	if (err == ISCSIP_EAGAIN)
+		refuse(c, ISCSIP_LOGIN_TOO_MANY_CONNECTIONS, "too many connections in the session");
+	else if (err)
+		refuse(c, ISCSIP_LOGIN_TARGET_ERROR, iscsip_strerror(err));
+}
+
+static void login_done(void *user, struct iscsip_conn *conn, uint16_t status)
+{
+	struct client *c = user;
+
+	(void)conn;
+	free(c->login);
+	c->login = NULL;
+	atomic_fetch_sub(&server.half_open, 1);
+	atomic_fetch_add(status == ISCSIP_LOGIN_SUCCESS ? &server.logins : &server.refused, 1);
+	tell("%s: login %s (%04x)", c->peer_name, status == ISCSIP_LOGIN_SUCCESS ? "complete" : "refused", status);
+}
+
+static void close_nexus(struct session *s)
+{
+	if (s->nexus_open)
+		iscsip_disk_nexus_close(&s->nexus);
+	s->nexus_open = false;
+}
+
+/* A session that failed is over for its disk, too: what it left is only what is still with the storage. */
+static void state(void *user, struct iscsip_session *iscsip, int now, const struct iscsip_error *why)
+{
+	struct session *s = iscsip_session_user(iscsip);
+
+	(void)user;
+	(void)why;
+	if (now != ISCSIP_SESSION_FREE && now != ISCSIP_SESSION_FAILED)
+		return;
+	close_nexus(s);
+	if (s->prev) {
+		*s->prev = s->next;
+		if (s->next)
+			s->next->prev = s->prev;
+		s->prev = NULL;
+	}
+	if (now != ISCSIP_SESSION_FREE)
+		return;
+	atomic_fetch_sub(&server.sessions, 1);
+	s->post.run = session_free;
+	loop_post(s->loop, &s->post);
+}
+
+/* --- SendTargets --- */
+
+static bool visible(const struct client *c, const struct iscsip_session *s, const struct device *d)
+{
+	const struct session *mine = s ? iscsip_session_user(s) : NULL;
+
+	return access_by_address(&d->access, &c->peer) && (!mine || access_by_name(&d->access, mine->initiator));
+}
+
+static struct device *nth_device(const struct client *c, const struct iscsip_session *s, const char *only, unsigned index)
+{
+	struct device *d;
+
+	for (d = server.devices; d; d = d->next) {
+		if (!visible(c, s, d) || (only && strcmp(only, d->name) != 0))
+			continue;
+		if (index-- == 0)
+			return d;
+	}
+	return NULL;
+}
+
+static int targets(void *user, struct iscsip_conn *conn, const char *only, unsigned index, unsigned portal,
+		   const char **name, struct iscsip_portal *out)
+{
+	struct client *c = iscsip_conn_user(conn);
+	struct device *d = nth_device(c, iscsip_conn_session(conn), only, index);
+	const struct portal *p;
+
+	(void)user;
+	if (!d || portal >= server.portal_count)
+		return ISCSIP_ENOENT;
+	p = &server.portals[portal];
+	*name = d->name;
+	out->address = p->shown;
+	out->tag = PORTAL_GROUP;
+	if (p->any) {
+		const char *end = strrchr(c->local_name, ':');
+		int host = end ? (int)(end - c->local_name) : 0;
+
+		snprintf(c->portal_text, sizeof c->portal_text, "%.*s:%s", host, c->local_name, p->port);
+		out->address = c->portal_text;
+	}
+	return ISCSIP_OK;
+}
+
+static void logout(void *user, struct iscsip_conn *conn, uint8_t reason, uint16_t cid)
+{
+	struct client *c = iscsip_conn_user(conn);
+
+	(void)user;
+	(void)cid;
+	tell("%s: logout (reason %u)", c->peer_name, reason);
+}
+
+const struct iscsip_target_ops target_ops = {
+	.struct_size = sizeof(struct iscsip_target_ops),
+	.identify = identify,
+	.chap_ask = chap_ask,
+	.session = session,
+	.login_done = login_done,
+	.targets = targets,
+	.state = state,
+	.logout = logout,
+};
