@@ -18,6 +18,8 @@
 #include <iscsiproto/initiator.h>
 #include <iscsiproto/name.h>
 #include <iscsiproto/params.h>
+#include <iscsiproto/pdu.h>
+#include <iscsiproto/registry.h>
 #include <iscsiproto/scsi.h>
 #include <iscsiproto/session.h>
 #include <iscsiproto/target.h>
