@@ -10,7 +10,7 @@
 # Variables to set from outside:
 #	CC, CFLAGS, LDFLAGS, DEFS     compiler, options, macros of the build switches (docs/porting.md)
 #	WERROR=1                      warnings are errors (every part of `make check` sets it)
-#	LIB_SRCS                      the sources to take, instead of lib/sources.mk
+#	ROOMS                         the rooms of lib/ to take, with those that they need (lib/LAYERS): ROOMS='target disk'
 #	PREFIX, LIBDIR, DESTDIR       where `make install` writes
 #	BUILD                         the folder of everything made, build by default
 
@@ -28,6 +28,9 @@ all: lib tools
 .SECONDEXPANSION:
 PERCENT := %
 include lib/sources.mk
+ifneq ($(ROOMS),)
+LIB_SRCS := $(filter $(patsubst %,lib/%/$(PERCENT),$(shell sh lib/rooms $(ROOMS))),$(LIB_SRCS))
+endif
 
 VERSION := $(shell sed -n 's/^\#define ISCSIP_VERSION "\(.*\)"/\1/p' include/iscsiproto/version.h)
 SOVERSION := 0
