@@ -103,7 +103,9 @@ struct iscsip_auth_item {
 enum iscsip_auth_step {
 	ISCSIP_AUTH_GO_ON = 0, /**< It needs more keys from the peer. */
 	ISCSIP_AUTH_DONE = 1,  /**< It is content: the peer is who it says, and nothing more is needed than the items given here. */
-	ISCSIP_AUTH_REFUSE = 2 /**< It failed. */
+	ISCSIP_AUTH_REFUSE = 2, /**< It failed. */
+	ISCSIP_AUTH_LAST = 3   /**< Initiator: the items are its last, and the target's answer is still to be judged (the T bit goes
+	                            with them, as in RFC 7143 appendix B). */
 };
 
 /** @brief A mechanism's answer to a step. */

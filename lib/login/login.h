@@ -69,7 +69,7 @@ void iscsip__login_limits_init(struct iscsip__login_limits *limits);
 enum iscsip__login_flag {
 	LOGIN_ALLOW_UNANSWERED = 1u << 0, /* initiator: keys that the target left without an answer keep their defaults */
 	LOGIN_SKIP_NULS = 1u << 1,        /* NULs between pairs are skipped (see ISCSIP_TEXT_SKIP_NULS) */
-	LOGIN_ANY_NAME = 1u << 2,         /* target: names need only be printable ASCII or UTF-8 without spaces */
+	LOGIN_ANY_NAME = 1u << 2,         /* names need only be UTF-8 without spaces and control characters */
 	LOGIN_SECURITY_FIRST = 1u << 3    /* initiator: begin in the security stage even where the offer has None alone */
 };
 
@@ -121,18 +121,18 @@ enum iscsip__login_want iscsip__login_want(const struct iscsip__login *l);
 /*
  * Takes the header of a login PDU in state LOGIN_RX. The data segment follows, if the header announces one. Any fault is
  * the login's own business (it turns to a refusal or to LOGIN_FAILED after rx_end); the answer is ISCSIP_OK, or
- * ISCSIP_ESTATE in another state. A peer that sends while it should wait is such a fault: see iscsip__login_rx_early().
+ * ISCSIP_ESTATE in another state.
  */
 int iscsip__login_rx(struct iscsip__login *l, const struct iscsip_pdu *pdu);
 int iscsip__login_rx_text(struct iscsip__login *l, const void *data, size_t len);
 int iscsip__login_rx_end(struct iscsip__login *l);
 
-/* A PDU of another kind came: the target refuses with 0x020b, the initiator fails. In any state but DONE and FAILED. */
-void iscsip__login_rx_other(struct iscsip__login *l);
-
-/* A login PDU came that nothing asked for (two outstanding, RFC 7143 6.3): the login fails; a target refuses with 0x0200.
-   A connection may also just leave it unread until the state is LOGIN_RX. */
-void iscsip__login_rx_early(struct iscsip__login *l);
+/*
+ * A PDU came that may not come now: one of another kind (the target refuses with 0x020b), or a login PDU in another state
+ * than LOGIN_RX (two outstanding, RFC 7143 6.3: 0x0200; a connection may also just leave it unread until then). The
+ * initiator fails. In any state but DONE and FAILED.
+ */
+void iscsip__login_rx_other(struct iscsip__login *l, const struct iscsip_pdu *pdu);
 
 /* In state LOGIN_TX: fills the header of the PDU to send, data_len included. May be repeated; the answer is the same. */
 int iscsip__login_tx(struct iscsip__login *l, struct iscsip_pdu *pdu);
@@ -173,9 +173,10 @@ int iscsip__login_session(struct iscsip__login *l, uint16_t tsih);
 
 /*
  * Ends a login from the host's side, in any state but DONE and FAILED. Target: status is an iscsip_login_status other than
- * OK; with 0x0101 and 0x0102, address is where to (a tag is left out, RFC 7143 13.8), else NULL; the refusal is sent before LOGIN_FAILED.
- * (In the middle of a PDU: after its rx_end.) Initiator: LOGIN_FAILED at once. ISCSIP_EINVAL: no such status, or a redirection
- * without a valid address.
+ * OK; with 0x0101 and 0x0102, address is where to (a tag is left out, RFC 7143 13.8), else NULL; the refusal is sent before
+ * LOGIN_FAILED, at once where the login asks the host something, else in answer to the next request. Initiator: LOGIN_FAILED
+ * at once. ISCSIP_EINVAL: no such status, or a redirection without a valid address. ISCSIP_ESTATE: it is over, or its final response
+ * is on its way.
  */
 int iscsip__login_refuse(struct iscsip__login *l, uint16_t status, const char *address);
 
@@ -185,11 +186,13 @@ const struct iscsip_chap_ask *iscsip__login_chap_ask(const struct iscsip__login 
 /* ------------------------------------------------------------------------------------- negotiation */
 
 /*
- * One negotiation: keys in, answers out, results into params. Values take effect in params at once; who needs a
- * negotiation to be atomic (RFC 7143 6.2) gives a copy and takes it over when the negotiation ends well.
+ * One negotiation: keys in, answers out, results into params. What the peer proposes is held until its text is
+ * complete and answered then, in the order of the table: the answers to some keys depend on others, and a target's
+ * host decides by the names in the same text. What the peer answers or declares takes effect in params at once; who
+ * needs a negotiation to be atomic (RFC 7143 6.2) gives a copy and takes it over when all ended well.
  *
- * Full feature phase: iscsip__nego_init() with stage NEGO_FULL for each Text negotiation; feed each pair; keys that
- * the roles handle (SendTargets, TargetName, TargetAddress) are answered with NEGO_KEY_OF_OWNER.
+ * Full feature phase: iscsip__nego_init() and iscsip__nego_enter(NEGO_FULL) for each Text negotiation; feed each
+ * pair; keys that the roles handle (SendTargets, TargetName, TargetAddress, aliases) come back as NEGO_KEY_OF_OWNER.
  */
 enum iscsip__nego_stage { NEGO_SECURITY = 0, NEGO_OPERATIONAL = 1, NEGO_FULL = 3 };
 
@@ -199,43 +202,67 @@ struct iscsip__nego {
 	uint64_t seen;      /* keys that the peer has sent: once only (RFC 7143 6.3) */
 	uint64_t sent;      /* keys that this side has proposed or declared */
 	uint64_t open;      /* proposals of this side that wait for an answer */
-	uint64_t waiting;   /* proposals of the peer that are answered when its text is complete */
-	uint64_t settled;   /* keys that both sides have agreed on, in whatever way */
-	uint64_t rejected;  /* keys that were answered with Reject, Irrelevant or NotUnderstood: the default stays */
-	uint32_t held_first_burst, held_max_r2t; /* values of the waiting ones */
+	uint64_t waiting;   /* proposals of the peer that wait for the end of its text */
+	uint64_t malformed; /* those of them whose value is none: they will be answered with Reject */
+	uint64_t settled;   /* keys on which both sides agree, in whatever way */
+	uint64_t refused;   /* those of them that ended with Reject, Irrelevant or NotUnderstood: the default stays */
+	uint32_t held[ISCSIP__KEY_COUNT]; /* numbers, truth values; of lists up to eight items of four bits, the first
+	                                     lowest, each its number + 1; of an answered list the chosen item */
+	const char *why;    /* what was wrong, after NEGO_BROKEN: a constant string */
 	uint8_t stage;      /* iscsip__nego_stage */
 	bool target;        /* this side is the target */
-	bool leading;       /* leading connection of its session */
-	bool discovery;     /* SessionType=Discovery */
-	const char *why;    /* what was wrong, after NEGO_BROKEN */
+	bool leading;       /* leading connection of its session; true after init */
+	bool discovery;     /* SessionType=Discovery; false after init */
 };
 
 enum iscsip__nego_result {
-	NEGO_OK = 0,           /* taken; any answer stands in out */
-	NEGO_KEY_OF_OWNER = 1, /* a key of kind TEXT, METHOD or COMMAND, or AuthMethod or CHAP_A, legal here: the owner's business */
+	NEGO_OK = 0,           /* taken */
+	NEGO_KEY_OF_OWNER = 1, /* a key of kind TEXT, METHOD or COMMAND, legal here, or a piece of one: the owner's business */
 	NEGO_BROKEN = -1       /* a protocol error: the negotiation is over */
 };
 
 void iscsip__nego_init(struct iscsip__nego *n, bool target, const struct iscsip_offer *offer, struct iscsip_params *params);
 void iscsip__nego_enter(struct iscsip__nego *n, enum iscsip__nego_stage stage);
 
-/* One pair from the peer. key: where the row's number goes, ISCSIP__KEY_COUNT for an unknown key. */
+/*
+ * One pair from the peer, or a piece of one. An unknown key is answered with NotUnderstood in out. AuthMethod and CHAP_A are
+ * held like any list, but answered by their owner (iscsip__nego_choose). key: where its number goes; ISCSIP__KEY_COUNT
+ * for an unknown one.
+ */
 int iscsip__nego_pair(struct iscsip__nego *n, const struct iscsip_text_pair *pair, struct iscsip__out *out, enum iscsip__key *key);
 
-/* The peer's text is complete (C bit 0): answers that had to wait; a target also proposes keys whose defaults it does not
-   accept and declares its own (only in the operational stage). NEGO_OK or NEGO_BROKEN. */
-int iscsip__nego_text_end(struct iscsip__nego *n, struct iscsip__out *out);
+/*
+ * The peer's text is complete (C bit 0): writes the answers. In the operational stage a target also declares its own keys
+ * and, where leaving says that the initiator wants to end the stage, proposes keys that the initiator left out and whose defaults
+ * its offer does not accept. NEGO_OK or NEGO_BROKEN.
+ */
+int iscsip__nego_text_end(struct iscsip__nego *n, bool leaving, struct iscsip__out *out);
 
-/* Initiator: proposes and declares everything its offer has, once. */
-void iscsip__nego_propose(struct iscsip__nego *n, struct iscsip__out *out);
+/* The first item of a held list that stands in prefs, or -1. Takes the list from the waiting ones. */
+int iscsip__nego_choose(struct iscsip__nego *n, enum iscsip__key key, const struct iscsip_prefs *prefs);
+
+/* The first item of prefs that stands in a held list, or -1. Takes the list from the waiting ones. */
+int iscsip__nego_choose_own(struct iscsip__nego *n, enum iscsip__key key, const struct iscsip_prefs *prefs);
+
+/* Initiator: proposes and declares what its offer has, once, at the begin of the operational stage. */
+void iscsip__nego_propose_all(struct iscsip__nego *n, struct iscsip__out *out);
 
 /* Proposes or declares one key with the offer's value (full feature phase: MaxRecvDataSegmentLength). */
-void iscsip__nego_propose_key(struct iscsip__nego *n, enum iscsip__key key, struct iscsip__out *out);
+void iscsip__nego_propose(struct iscsip__nego *n, enum iscsip__key key, struct iscsip__out *out);
 
-/* Keys of this side that the peer must still answer before the stage may end. */
+/* Proposals of this side that the peer has to answer before the stage may end. */
 uint64_t iscsip__nego_unanswered(const struct iscsip__nego *n);
 
-/* The rules between keys (RFC 7143 13.14, 13.19, 13.21), when all is negotiated. NEGO_OK or NEGO_BROKEN. */
+/* Whether a target would have to propose a key before full feature phase. */
+bool iscsip__nego_needs_stage(const struct iscsip__nego *n);
+
+/* The rules between keys (RFC 7143 13.14, 13.19, 13.21; RFC 7145 6.1, 6.2), when all is negotiated. NEGO_OK or NEGO_BROKEN. */
 int iscsip__nego_finish(struct iscsip__nego *n);
+
+/* The bit of a key. */
+static inline uint64_t iscsip__key_bit(enum iscsip__key key)
+{
+	return (uint64_t)1 << key;
+}
 
 #endif
