@@ -26,9 +26,22 @@ LIB_SRCS := \
 	lib/hash/sha1.c \
 	lib/hash/sha256.c \
 	lib/hash/sha3.c \
+	lib/login/chap.c \
+	lib/login/login.c \
+	lib/login/login_initiator.c \
+	lib/login/login_target.c \
+	lib/login/nego.c \
 	lib/session/session.c \
 	lib/stream/rx.c \
 	lib/stream/tx.c \
+	lib/text/address.c \
+	lib/text/binary.c \
+	lib/text/keys.c \
+	lib/text/name.c \
+	lib/text/offer.c \
+	lib/text/reader.c \
+	lib/text/value.c \
+	lib/text/writer.c \
 	lib/wire/ahs.c \
 	lib/wire/check.c \
 	lib/wire/decode.c \

@@ -443,19 +443,30 @@ int iscsip__login_rx_end(struct iscsip__login *l)
 	return ISCSIP_OK;
 }
 
-void iscsip__login_rx_other(struct iscsip__login *l, const struct iscsip_pdu *pdu)
+/* A response that is on its way is finished first: the refusal follows it. */
+static void login_rx_refuse(struct iscsip__login *l, uint16_t status, const char *why)
 {
-	bool login = pdu->opcode == ISCSIP_OP_LOGIN_REQUEST || pdu->opcode == ISCSIP_OP_LOGIN_RESPONSE;
-
 	if (l->want == LOGIN_DONE || l->want == LOGIN_FAILED)
 		return;
-	if (l->target && !l->requested)
-		l->info.itt = pdu->itt;
-	iscsip__login_break(l, ISCSIP_EPROTO, login ? ISCSIP_LOGIN_INITIATOR_ERROR : ISCSIP_LOGIN_INVALID_DURING_LOGIN,
-			    login ? "a second login PDU outstanding" : "not a login PDU");
-	/* a response that is on its way is finished first */
+	iscsip__login_break(l, ISCSIP_EPROTO, status, why);
 	if (l->target && l->want != LOGIN_TX)
 		iscsip__login_target_refuse(l);
+}
+
+void iscsip__login_rx_other(struct iscsip__login *l)
+{
+	login_rx_refuse(l, ISCSIP_LOGIN_INVALID_DURING_LOGIN, "not a login PDU");
+}
+
+void iscsip__login_rx_early(struct iscsip__login *l)
+{
+	login_rx_refuse(l, ISCSIP_LOGIN_INITIATOR_ERROR, "a login PDU that may not come now");
+}
+
+void iscsip__login_rx_tag(struct iscsip__login *l, uint32_t itt)
+{
+	if (l->target && !l->requested)
+		l->info.itt = itt;
 }
 
 /* --------------------------------------------------------------------------------------------- answers */

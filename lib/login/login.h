@@ -127,12 +127,15 @@ int iscsip__login_rx(struct iscsip__login *l, const struct iscsip_pdu *pdu);
 int iscsip__login_rx_text(struct iscsip__login *l, const void *data, size_t len);
 int iscsip__login_rx_end(struct iscsip__login *l);
 
-/*
- * A PDU came that may not come now: one of another kind (the target refuses with 0x020b), or a login PDU in another state
- * than LOGIN_RX (two outstanding, RFC 7143 6.3: 0x0200; a connection may also just leave it unread until then). The
- * initiator fails. In any state but DONE and FAILED.
- */
-void iscsip__login_rx_other(struct iscsip__login *l, const struct iscsip_pdu *pdu);
+/* A PDU of another kind came: the target refuses with 0x020b, the initiator fails. In any state but DONE and FAILED. */
+void iscsip__login_rx_other(struct iscsip__login *l);
+
+/* A login PDU came that may not be: nothing asked for it (two outstanding, RFC 7143 6.3), or its header is illegal. The login
+   fails; a target refuses with 0x0200. A connection may also leave an early one unread until the state is LOGIN_RX. */
+void iscsip__login_rx_early(struct iscsip__login *l);
+
+/* Target: the tag that a refusal names where the PDU that is refused is the first of all; without it 0. */
+void iscsip__login_rx_tag(struct iscsip__login *l, uint32_t itt);
 
 /* In state LOGIN_TX: fills the header of the PDU to send, data_len included. May be repeated; the answer is the same. */
 int iscsip__login_tx(struct iscsip__login *l, struct iscsip_pdu *pdu);
