@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench: a load of reads or writes at a depth for some seconds, told as one line of JSON. Every completion sends the next
+ * request at once, so the depth is kept and requests leave in batches.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "commands.h"
+#include "util.h"
+
+/* Latencies in 16 steps for each power of two of microseconds: within 6 % of the truth, in constant memory. */
+#define STEPS 16u
+#define BUCKETS (40u * STEPS)
+
+struct bench {
+	struct link *l;
+	const struct operands *o;
+	struct capacity cap;
+	uint32_t blocks;           /* of a request */
+	uint64_t places, next;     /* where requests may begin, and the next one of a sequence */
+	uint64_t random;           /* state of the generator */
+	uint64_t until_us;
+	uint64_t done, bytes;
+	unsigned under_way;
+	uint64_t histogram[BUCKETS];
+	uint64_t *started_us;      /* for each request */
+	struct request **requests;
+};
+
+static unsigned bucket_of(uint64_t us)
+{
+	unsigned power = 0;
+	uint64_t rest = us;
+
+	if (us < STEPS)
+		return (unsigned)us;
+	while (rest >= 2u * STEPS) {
+		rest >>= 1;
+		power++;
+	}
+	return power * STEPS + (unsigned)rest < BUCKETS ? power * STEPS + (unsigned)rest : BUCKETS - 1;
+}
+
+static double bucket_us(unsigned b)
+{
+	unsigned power = b / STEPS;
+
+	return power <= 1 ? (double)b : (double)((uint64_t)(STEPS + b % STEPS) << (power - 1));
+}
+
+static double percentile(const struct bench *b, double part)
+{
+	uint64_t want = (uint64_t)((double)b->done * part), seen = 0;
+	unsigned i;
+
+	for (i = 0; i < BUCKETS; i++) {
+		seen += b->histogram[i];
+		if (seen > want)
+			break;
+	}
+	return bucket_us(i < BUCKETS ? i : BUCKETS - 1);
+}
+
+static uint64_t next_random(struct bench *b)
+{
+	b->random ^= b->random << 13;
+	b->random ^= b->random >> 7;
+	b->random ^= b->random << 17;
+	return b->random;
+}
+
+static bool writes_now(struct bench *b)
+{
+	if (b->o->op[0] == 'm')
+		return next_random(b) & 1;
+	return b->o->op[0] == 'w';
+}
+
+static void came_back(struct request *r);
+
+static void send_next(struct bench *b, struct request *r)
+{
+	uint64_t place = b->o->random ? next_random(b) % b->places : b->next++ % b->places;
+	bool out = writes_now(b);
+	uint32_t bytes = b->blocks * b->cap.block_size;
+	int err;
+
+	iscsip_cdb_rw(r->cdb, out ? ISCSIP_CDB_WRITE : ISCSIP_CDB_READ, place * b->blocks, b->blocks, 0);
+	r->in_len = out ? 0 : bytes;
+	r->out_len = out ? bytes : 0;
+	r->done = came_back;
+	b->started_us[(size_t)(uintptr_t)r->user] = clock_us();
+	b->under_way++;
+	err = b->l->ops->submit(b->l, r);
+	if (err)
+		die("bench: %s", b->l->why[0] ? b->l->why : iscsip_strerror(err));
+}
+
+static struct bench *the_bench;
+
+static void came_back(struct request *r)
+{
+	struct bench *b = the_bench;
+	uint64_t now = clock_us();
+
+	b->under_way--;
+	if (r->err)
+		die("bench: connection lost: %s", b->l->why);
+	if (r->status == ISCSIP_STATUS_GOOD) {
+		b->done++;
+		b->bytes += r->in_len + r->out_len;
+		b->histogram[bucket_of(now - b->started_us[(size_t)(uintptr_t)r->user])]++;
+		r->tries = 0;
+	} else if (!request_again(r)) {
+		request_die(r, "bench");
+	}
+	if (now < b->until_us)
+		send_next(b, r);
+}
+
+static double cpu_seconds(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static void prepare(struct bench *b)
+{
+	unsigned i;
+
+	b->cap = ask_capacity(b->l);
+	if (b->o->size % b->cap.block_size || b->o->size == 0 || b->o->size > 16u << 20)
+		usage_error("--size: %" PRIu64 " is not a number of blocks of %u bytes, up to 16M", b->o->size,
+			    b->cap.block_size);
+	b->blocks = (uint32_t)(b->o->size / b->cap.block_size);
+	b->places = b->cap.blocks / b->blocks;
+	if (b->places == 0)
+		die("the unit is smaller than one request");
+	random_bytes(NULL, (uint8_t *)&b->random, sizeof b->random);
+	b->random |= 1;
+	b->started_us = need(b->o->depth * sizeof *b->started_us);
+	b->requests = need(b->o->depth * sizeof(struct request *));
+	for (i = 0; i < b->o->depth; i++) {
+		b->requests[i] = request_new(b->l);
+		b->requests[i]->data = need(b->o->size);
+		b->requests[i]->user = (void *)(uintptr_t)i;
+	}
+}
+
+static void report(const struct bench *b, double seconds, double cpu)
+{
+	double n = b->done ? (double)b->done : 1.0;
+
+	printf("{\"op\":\"%s\",\"size\":%" PRIu64 ",\"depth\":%u,\"pattern\":\"%s\",\"seconds\":%.3f,\"ios\":%" PRIu64
+	       ",\"iops\":%.0f,\"bytes_per_second\":%.0f,\"latency_us\":{\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,"
+	       "\"p999\":%.1f},\"cpu_seconds\":%.3f,\"cpu_us_per_io\":%.3f}\n",
+	       b->o->op, b->o->size, b->o->depth, b->o->random ? "random" : "seq", seconds, b->done, n / seconds,
+	       (double)b->bytes / seconds, percentile(b, 0.5), percentile(b, 0.9), percentile(b, 0.99),
+	       percentile(b, 0.999), cpu, cpu * 1e6 / n);
+}
+
+void command_bench(struct link *l, const struct operands *o)
+{
+	static struct bench b;
+	uint64_t start;
+	double cpu;
+	unsigned i;
+
+	b.l = l;
+	b.o = o;
+	the_bench = &b;
+	prepare(&b);
+	cpu = cpu_seconds();
+	start = clock_us();
+	b.until_us = start + o->seconds * 1000000ull;
+	for (i = 0; i < o->depth; i++)
+		send_next(&b, b.requests[i]);
+	while (b.under_way)
+		loop_round(&l->loop, 1000);
+	report(&b, (double)(clock_us() - start) / 1e6, cpu_seconds() - cpu);
+	for (i = 0; i < o->depth; i++) {
+		free(b.requests[i]->data);
+		free(b.requests[i]);
+	}
+	free(b.requests);
+	free(b.started_us);
+}

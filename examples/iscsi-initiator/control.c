@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands that are no SCSI commands: discovery, ping, task management.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "iscsi-initiator/initiator.h"
+
+/* --- discover --- */
+
+static char found[ISCSIP_NAME_MAX + 1];
+static bool told;
+
+static void name_without_address(void)
+{
+	if (found[0] && !told)
+		printf("%s\n", found);
+}
+
+void on_text(void *user, void *cookie, int err, const char *key, const char *value, size_t len)
+{
+	struct client *c = user;
+
+	(void)cookie;
+	if (!key) {
+		c->answered = true;
+		c->answer_err = err;
+		name_without_address();
+	} else if (strcmp(key, "TargetName") == 0) {
+		name_without_address();
+		snprintf(found, sizeof found, "%.*s", (int)len, value);
+		told = false;
+	} else if (strcmp(key, "TargetAddress") == 0) {
+		printf("%s %.*s\n", found, (int)len, value);
+		told = true;
+	}
+}
+
+void command_discover(struct client *c)
+{
+	static const char all[] = "SendTargets=All";
+	int err;
+
+	c->answered = false;
+	err = iscsip_initiator_text(c->conn, all, sizeof all, NULL, c->link.loop.now);
+	if (err)
+		die("SendTargets: %s", iscsip_strerror(err));
+	wire_dirty(&c->wire);
+	client_wait(c, &c->answered, "SendTargets");
+	if (c->answer_err)
+		die("SendTargets: %s", iscsip_strerror(c->answer_err));
+}
+
+/* --- ping --- */
+
+static const uint8_t *expected;
+static size_t expected_len;
+
+void on_ping(void *user, void *cookie, int err, const void *data, size_t len)
+{
+	struct client *c = user;
+
+	(void)cookie;
+	c->answered = true;
+	c->answer_err = err;
+	c->answer = !err && (len != expected_len || (len && memcmp(data, expected, len) != 0));
+}
+
+void command_ping(struct client *c, unsigned count, size_t size)
+{
+	uint8_t *data = need(size);
+	uint64_t total = 0, worst = 0, best = UINT64_MAX;
+	unsigned i;
+
+	random_bytes(NULL, data, size);
+	expected = data;
+	expected_len = size;
+	for (i = 0; i < count; i++) {
+		uint64_t start = clock_us(), spent;
+		int err;
+
+		c->answered = false;
+		err = iscsip_initiator_ping(c->conn, data, size, NULL, c->link.loop.now);
+		if (err)
+			die("ping: %s", iscsip_strerror(err));
+		wire_dirty(&c->wire);
+		client_wait(c, &c->answered, "ping");
+		if (c->answer_err)
+			die("ping: %s", iscsip_strerror(c->answer_err));
+		if (c->answer)
+			die("ping: other data came back than was sent");
+		spent = clock_us() - start;
+		total += spent;
+		worst = spent > worst ? spent : worst;
+		best = spent < best ? spent : best;
+		printf("%zu bytes from %s:%s: seq=%u time=%.3f ms\n", size, c->host, c->port, i + 1, (double)spent / 1e3);
+	}
+	printf("%u pings: min %.3f, mean %.3f, max %.3f ms\n", count, (double)best / 1e3,
+	       (double)total / 1e3 / (double)count, (double)worst / 1e3);
+	free(data);
+}
+
+/* --- reset --- */
+
+void on_tmf(void *user, void *cookie, int err, uint8_t response)
+{
+	struct client *c = user;
+
+	(void)cookie;
+	c->answered = true;
+	c->answer_err = err;
+	c->answer = response;
+}
+
+void command_reset(struct client *c, uint8_t function)
+{
+	int err;
+
+	c->answered = false;
+	err = iscsip_initiator_tmf(c->session, function, c->link.lun, NULL, NULL, c->link.loop.now);
+	if (err)
+		die("reset: %s", iscsip_strerror(err));
+	wire_dirty(&c->wire);
+	/* A cold reset ends the connection: that is its answer, too (RFC 7143 11.5.1). */
+	while (!c->answered && !(c->wire_gone && function == ISCSIP_TMF_TARGET_COLD_RESET))
+		client_wait(c, c->wire_gone ? &c->wire_gone : &c->answered, "reset");
+	if (c->answered && c->answer_err && function != ISCSIP_TMF_TARGET_COLD_RESET)
+		die("reset: %s", iscsip_strerror(c->answer_err));
+	if (c->answered && !c->answer_err && c->answer != ISCSIP_TMF_COMPLETE)
+		die("reset: the target answered %u (%s)", c->answer, iscsip_tmf_response_name(c->answer));
+}
