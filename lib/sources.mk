@@ -12,6 +12,12 @@ LIB_SRCS := \
 	lib/conn/conn_run.c \
 	lib/conn/conn_rx.c \
 	lib/conn/conn_tx.c \
+	lib/crc32c/armv8.c \
+	lib/crc32c/avx512.c \
+	lib/crc32c/choose.c \
+	lib/crc32c/portable.c \
+	lib/crc32c/shift.c \
+	lib/crc32c/sse42.c \
 	lib/ddp/ddp.c \
 	lib/error/error_format.c \
 	lib/frame/frame_answer.c \

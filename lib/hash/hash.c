@@ -4,9 +4,9 @@
  *
  * Two families. MD5, SHA-1 and SHA-256 (Merkle-Damgard) collect 64-byte blocks in md.buf, of which
  * count % 64 bytes are filled; the end is a 1 bit, zeros, and the length in bits. They differ in the
- * initial value, the block function, the byte order and the size of the digest: that is the table MD.
+ * initial value, the block function, the byte order and the size of the digest: that is md_table.
  * SHA3-256 is a sponge: input is XORed straight into its state, of which the first 136 bytes (the rate)
- * take it and count % 136 says where the next byte goes; the domain bits of FIPS 202 6.1 end it.
+ * take it and count, below 136, says where the next byte goes; the domain bits of FIPS 202 6.1 end it.
  *
  * A context is valid between init and final, which wipes it. Nothing depends on the content of the
  * input but the values: no branch, no index.
@@ -19,7 +19,7 @@
 #include "hash/hash_block.h"
 
 #define SHA3_256_RATE 136u
-#define BLOCK 64u
+#define MD_BLOCK 64u
 
 struct md {
 	uint32_t iv[8];
@@ -33,7 +33,7 @@ struct md {
 #define IV_SHA256 \
 	0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19
 
-static const struct md MD[3] = {
+static const struct md md_table[3] = {
 #ifndef ISCSIP_NO_MD5
 	[ISCSIP_HASH_MD5 - ISCSIP_HASH_MD5] = {{IV_MD5}, iscsip__md5_block, 4, false},
 #endif
@@ -49,7 +49,7 @@ size_t iscsip__hash_size(int alg)
 		return 32;
 	if (alg < ISCSIP_HASH_MD5 || alg > ISCSIP_HASH_SHA256)
 		return 0;
-	return 4u * MD[alg - ISCSIP_HASH_MD5].words;
+	return 4u * md_table[alg - ISCSIP_HASH_MD5].words;
 }
 
 int iscsip__hash_init(struct iscsip__hash_ctx *ctx, int alg)
@@ -59,13 +59,13 @@ int iscsip__hash_init(struct iscsip__hash_ctx *ctx, int alg)
 	memset(ctx, 0, sizeof *ctx);
 	ctx->alg = alg;
 	if (alg != ISCSIP_HASH_SHA3_256)
-		memcpy(ctx->u.md.h, MD[alg - ISCSIP_HASH_MD5].iv, sizeof ctx->u.md.h);
+		memcpy(ctx->u.md.h, md_table[alg - ISCSIP_HASH_MD5].iv, sizeof ctx->u.md.h);
 	return ISCSIP_OK;
 }
 
 static void sponge_update(struct iscsip__hash_ctx *ctx, const uint8_t *p, size_t n)
 {
-	unsigned at = (unsigned)(ctx->count % SHA3_256_RATE);
+	unsigned at = (unsigned)ctx->count;
 
 	for (size_t i = 0; i < n; i++) {
 		ctx->u.sponge[at / 8] ^= (uint64_t)p[i] << 8 * (at % 8);
@@ -74,21 +74,23 @@ static void sponge_update(struct iscsip__hash_ctx *ctx, const uint8_t *p, size_t
 			at = 0;
 		}
 	}
+	ctx->count = at;
 }
 
 static void md_update(struct iscsip__hash_ctx *ctx, const struct md *md, const uint8_t *p, size_t n)
 {
-	size_t at = (size_t)(ctx->count % BLOCK);
+	size_t at = (size_t)(ctx->count % MD_BLOCK);
 
 	while (n > 0) {
-		size_t part = n < BLOCK - at ? n : BLOCK - at;
+		size_t part = n < MD_BLOCK - at ? n : MD_BLOCK - at;
 
 		memcpy(ctx->u.md.buf + at, p, part);
-		if (at + part == BLOCK)
+		if (at + part == MD_BLOCK)
 			md->block(ctx->u.md.h, ctx->u.md.buf);
-		at = (at + part) % BLOCK;
+		at = (at + part) % MD_BLOCK;
 		p += part;
 		n -= part;
+		ctx->count += part;
 	}
 }
 
@@ -97,14 +99,13 @@ void iscsip__hash_update(struct iscsip__hash_ctx *ctx, const void *p, size_t n)
 	if (ctx->alg == ISCSIP_HASH_SHA3_256)
 		sponge_update(ctx, p, n);
 	else
-		md_update(ctx, &MD[ctx->alg - ISCSIP_HASH_MD5], p, n);
-	ctx->count += n;
+		md_update(ctx, &md_table[ctx->alg - ISCSIP_HASH_MD5], p, n);
 }
 
 /* FIPS 202 6.1 and B.2: the bits 01 of SHA3, then 1 0* 1, that is 0x06 and at the end of the rate 0x80. */
 static void sponge_final(struct iscsip__hash_ctx *ctx, uint8_t *out)
 {
-	unsigned at = (unsigned)(ctx->count % SHA3_256_RATE);
+	unsigned at = (unsigned)ctx->count;
 
 	ctx->u.sponge[at / 8] ^= (uint64_t)0x06 << 8 * (at % 8);
 	ctx->u.sponge[SHA3_256_RATE / 8 - 1] ^= (uint64_t)0x80 << 56;
@@ -116,14 +117,14 @@ static void sponge_final(struct iscsip__hash_ctx *ctx, uint8_t *out)
 /* RFC 1321 3.1 and 3.2, FIPS 180-4 5.1.1: 0x80, zeros up to 8 bytes before a block's end, the bits. */
 static void md_final(struct iscsip__hash_ctx *ctx, const struct md *md, uint8_t *out)
 {
-	static const uint8_t pad[BLOCK] = {0x80};
+	static const uint8_t pad[MD_BLOCK] = {0x80};
 	uint64_t bits = ctx->count * 8;
-	size_t filled = (size_t)(ctx->count % BLOCK);
+	size_t filled = (size_t)(ctx->count % MD_BLOCK);
 	uint8_t len[8];
 
 	for (unsigned i = 0; i < 8; i++)
 		len[i] = (uint8_t)(bits >> 8 * (md->big_endian ? 7 - i : i));
-	iscsip__hash_update(ctx, pad, (filled < 56 ? 56 : 56 + BLOCK) - filled);
+	iscsip__hash_update(ctx, pad, (filled < 56 ? 56 : 56 + MD_BLOCK) - filled);
 	iscsip__hash_update(ctx, len, sizeof len);
 	for (unsigned i = 0; i < md->words; i++) {
 		if (md->big_endian)
@@ -140,7 +141,7 @@ size_t iscsip__hash_final(struct iscsip__hash_ctx *ctx, uint8_t out[ISCSIP__HASH
 	if (ctx->alg == ISCSIP_HASH_SHA3_256)
 		sponge_final(ctx, out);
 	else
-		md_final(ctx, &MD[ctx->alg - ISCSIP_HASH_MD5], out);
+		md_final(ctx, &md_table[ctx->alg - ISCSIP_HASH_MD5], out);
 	iscsip__wipe(ctx, sizeof *ctx);
 	return size;
 }

@@ -35,7 +35,7 @@ struct iscsip__hash_ctx {
 		} md;
 		uint64_t sponge[25]; /* SHA3-256: the state of Keccak-f[1600] */
 	} u;
-	uint64_t count; /* bytes so far */
+	uint64_t count; /* bytes so far; of the sponge, bytes in the part that is filling */
 	int alg;        /* an iscsip_hash */
 };
 

@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "hash/hash_block.h"
 
-static const uint32_t K[64] = {
+static const uint32_t md5_constant[64] = {
 	0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501,
 	0x698098d8, 0x8b44f7af, 0xffff5bb1, 0x895cd7be, 0x6b901122, 0xfd987193, 0xa679438e, 0x49b40821,
 	0xf61e2562, 0xc040b340, 0x265e5a51, 0xe9b6c7aa, 0xd62f105d, 0x02441453, 0xd8a1e681, 0xe7d3fbc8,
@@ -23,11 +23,11 @@ static const uint32_t K[64] = {
 	0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391,
 };
 
-static const uint8_t ROTATE[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
-static const uint8_t FIRST[4] = {0, 1, 5, 0};
-static const uint8_t STRIDE[4] = {1, 5, 3, 7};
+static const uint8_t md5_rotate[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
+static const uint8_t md5_first[4] = {0, 1, 5, 0};
+static const uint8_t md5_stride[4] = {1, 5, 3, 7};
 
-static uint32_t mix(unsigned round, uint32_t x, uint32_t y, uint32_t z)
+static uint32_t md5_mix(unsigned round, uint32_t x, uint32_t y, uint32_t z)
 {
 	switch (round) {
 	case 0:
@@ -47,13 +47,13 @@ void iscsip__md5_block(uint32_t h[4], const uint8_t block[64])
 
 	for (unsigned i = 0; i < 64; i++) {
 		unsigned round = i / 16;
-		unsigned word = (FIRST[round] + STRIDE[round] * i) % 16;
-		uint32_t sum = a + mix(round, b, c, d) + load_le32(block + 4 * word) + K[i];
+		unsigned word = (md5_first[round] + md5_stride[round] * i) % 16;
+		uint32_t sum = a + md5_mix(round, b, c, d) + load_le32(block + 4 * word) + md5_constant[i];
 
 		a = d;
 		d = c;
 		c = b;
-		b += rotl32(sum, ROTATE[round][i % 4]);
+		b += rotl32(sum, md5_rotate[round][i % 4]);
 	}
 	h[0] += a;
 	h[1] += b;

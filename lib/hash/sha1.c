@@ -11,7 +11,7 @@
 #include "hash/hash_block.h"
 
 /* Round function and constant of each 20 steps. */
-static uint32_t mix(unsigned quarter, uint32_t x, uint32_t y, uint32_t z)
+static uint32_t sha1_mix(unsigned quarter, uint32_t x, uint32_t y, uint32_t z)
 {
 	switch (quarter) {
 	case 0:
@@ -26,7 +26,7 @@ static uint32_t mix(unsigned quarter, uint32_t x, uint32_t y, uint32_t z)
 }
 
 /* Word i of the schedule, made from the ring where it is not of the block itself. */
-static uint32_t schedule(uint32_t w[16], const uint8_t *block, unsigned i)
+static uint32_t sha1_word(uint32_t w[16], const uint8_t *block, unsigned i)
 {
 	w[i % 16] = i < 16 ? load_be32(block + 4 * i)
 			   : rotl32(w[(i + 13) % 16] ^ w[(i + 8) % 16] ^ w[(i + 2) % 16] ^ w[i % 16], 1);
@@ -39,7 +39,7 @@ void iscsip__sha1_block(uint32_t h[5], const uint8_t block[64])
 	uint32_t a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
 
 	for (unsigned i = 0; i < 80; i++) {
-		uint32_t sum = rotl32(a, 5) + mix(i / 20, b, c, d) + e + schedule(w, block, i);
+		uint32_t sum = rotl32(a, 5) + sha1_mix(i / 20, b, c, d) + e + sha1_word(w, block, i);
 
 		e = d;
 		d = c;

@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "hash/hash_block.h"
 
-static const uint32_t K[64] = {
+static const uint32_t sha256_constant[64] = {
 	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
 	0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
 	0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -20,7 +20,7 @@ static const uint32_t K[64] = {
 	0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-static uint32_t schedule(uint32_t w[16], const uint8_t *block, unsigned i)
+static uint32_t sha256_word(uint32_t w[16], const uint8_t *block, unsigned i)
 {
 	if (i < 16) {
 		w[i] = load_be32(block + 4 * i);
@@ -33,13 +33,13 @@ static uint32_t schedule(uint32_t w[16], const uint8_t *block, unsigned i)
 	return w[i % 16];
 }
 
-static void step(uint32_t v[8], unsigned i, uint32_t word)
+static void sha256_step(uint32_t v[8], unsigned i, uint32_t word)
 {
 	uint32_t a = v[(0 - i) % 8], b = v[(1 - i) % 8], c = v[(2 - i) % 8];
 	uint32_t e = v[(4 - i) % 8], f = v[(5 - i) % 8], g = v[(6 - i) % 8];
 	uint32_t *d = &v[(3 - i) % 8], *h = &v[(7 - i) % 8];
-	uint32_t sum =
-		*h + (rotr32(e, 6) ^ rotr32(e, 11) ^ rotr32(e, 25)) + ((e & f) ^ (~e & g)) + K[i] + word;
+	uint32_t sum = *h + (rotr32(e, 6) ^ rotr32(e, 11) ^ rotr32(e, 25)) + ((e & f) ^ (~e & g)) +
+		       sha256_constant[i] + word;
 
 	*d += sum;
 	*h = sum + (rotr32(a, 2) ^ rotr32(a, 13) ^ rotr32(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
@@ -51,7 +51,7 @@ void iscsip__sha256_block(uint32_t h[8], const uint8_t block[64])
 
 	memcpy(v, h, sizeof v);
 	for (unsigned i = 0; i < 64; i++)
-		step(v, i, schedule(w, block, i));
+		sha256_step(v, i, sha256_word(w, block, i));
 	for (unsigned i = 0; i < 8; i++)
 		h[i] += v[i];
 }
