@@ -126,7 +126,7 @@ static void md_final(struct iscsip__hash_ctx *ctx, const struct md *md, uint8_t 
 		len[i] = (uint8_t)(bits >> 8 * (md->big_endian ? 7 - i : i));
 	iscsip__hash_update(ctx, pad, (filled < 56 ? 56 : 56 + MD_BLOCK) - filled);
 	iscsip__hash_update(ctx, len, sizeof len);
-	for (unsigned i = 0; i < md->words; i++) {
+	for (unsigned i = 0; i < 8 && i < md->words; i++) { /* the compiler does not know that words <= 8 */
 		if (md->big_endian)
 			store_be32(out + 4 * i, ctx->u.md.h[i]);
 		else
