@@ -75,6 +75,8 @@ struct conn_role {
 	int (*tick)(struct iscsip_conn *c);
 	/* Login (conn_login.c): the numbers of a login PDU that goes out (StatSN and window, or ExpStatSN). */
 	void (*login_stamp)(struct iscsip_conn *c, struct iscsip_pdu *pdu);
+	/* A login PDU is in, c->pdu: take its numbers, before the login acts on it. 0 or a fatal error. May be NULL. */
+	int (*login_got)(struct iscsip_conn *c);
 	/* The login has a question (LOGIN_ASK_*) for the host. It may be answered here or later. */
 	void (*login_ask)(struct iscsip_conn *c, enum iscsip__login_want want);
 	/* The login is LOGIN_DONE or LOGIN_FAILED; c->login is closed, and NULL, when this has returned. */

@@ -136,6 +136,12 @@ int iscsip__conn_login_pdu(struct iscsip_conn *c)
 {
 	if (c->pdu.data_len == 0 && iscsip__login_rx(c->login, &c->pdu))
 		return early(c);
+	if (c->ops->login_got) {
+		int err = c->ops->login_got(c);
+
+		if (err)
+			return err;
+	}
 	(void)iscsip__login_rx_end(c->login);
 	return turn(c);
 }
