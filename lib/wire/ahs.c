@@ -30,11 +30,12 @@ void iscsip_ahs_begin(struct iscsip_ahs_walk *w, const uint8_t *p, uint32_t len)
 int iscsip_ahs_next(struct iscsip_ahs_walk *w, struct iscsip_ahs *out)
 {
 	uint32_t left = w->len - w->at;
-	const uint8_t *p = w->p + w->at;
+	const uint8_t *p;
 	uint64_t type_bit;
 
 	if (left == 0)
 		return ISCSIP_OK;
+	p = w->p + w->at;
 	memset(out, 0, sizeof *out);
 	out->offset = ISCSIP_BHS_LEN + w->at;
 	if (left < AHS_HEAD || iscsip_pad4(AHS_FIXED + load_be16(p)) > left) {
