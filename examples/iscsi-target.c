@@ -159,7 +159,7 @@ static void *run_loop(void *arg)
 /* The first loop also waits for the end: until all clients are gone, or the time is up. */
 static void run(void)
 {
-	pthread_t threads[MAX_THREADS];
+	pthread_t threads[MAX_THREADS] = { 0 };
 	unsigned t;
 
 	for (t = 1; t < server.threads; t++)

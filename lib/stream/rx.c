@@ -320,7 +320,7 @@ ptrdiff_t iscsip__rx_done(struct rx *rx, size_t n)
 		return err;
 	if (n == 0)
 		return 0;
-	if (n > stage.len)
+	if (!stage.base || n > stage.len)
 		return ISCSIP_EINVAL;
 	taken = iscsip__rx_push(rx, stage.base, n);
 	return taken < 0 ? taken : (ptrdiff_t)n - taken;
