@@ -209,6 +209,7 @@ void iscsip__frame_handle(uint8_t buf[16], const struct frame_task *k)
 	memset(buf, 0, 16);
 	store_be32(buf, k->tag);
 	store_be32(buf + 4, k->grant_off);
+	store_be32(buf + 8, frame_task_id(k));
 }
 
 static struct frame_task *frame_find_task(struct frame_target *t, uint32_t id)

@@ -88,7 +88,7 @@ void iscsip__frame_exec(struct frame_task *k);
 void iscsip__frame_answered(struct frame_task *k);
 /* The task is over and nothing reads its memory. */
 void iscsip__frame_task_free(struct frame_task *k);
-/* The Responder Buffer of the grant: tag, offset, zeroes. */
+/* The Responder Buffer of the grant: tag, offset, responder exchange ID, zeroes. */
 void iscsip__frame_handle(uint8_t buf[16], const struct frame_task *k);
 /* All of the granted data is in. */
 void iscsip__frame_granted(struct frame_task *k);
