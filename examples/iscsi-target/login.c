@@ -17,7 +17,7 @@ static const struct secrets *auth_of(const struct client *c)
 
 static void grant(struct client *c)
 {
-	struct iscsip_login_grant g = { .portal_group_tag = PORTAL_GROUP };
+	struct iscsip_login_terms g = { .portal_group_tag = PORTAL_GROUP };
 
 	g.offer = c->device ? &c->device->offer : &server.offer;
 	(void)iscsip_login_grant(c->conn, &g);

@@ -172,7 +172,7 @@ struct iscsip_conn_stats {
 };
 
 /** @brief Reads the counters. @param[in] c the connection. @param[out] st where to. */
-ISCSIP_API void iscsip_conn_stats(const struct iscsip_conn *c, struct iscsip_conn_stats *st);
+ISCSIP_API void iscsip_conn_get_stats(const struct iscsip_conn *c, struct iscsip_conn_stats *st);
 
 #ifdef __cplusplus
 }

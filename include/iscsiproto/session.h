@@ -65,7 +65,7 @@ struct iscsip_session_stats {
 };
 
 /** @brief Reads the counters. @param[in] s the session. @param[out] st where to. */
-ISCSIP_API void iscsip_session_stats(const struct iscsip_session *s, struct iscsip_session_stats *st);
+ISCSIP_API void iscsip_session_get_stats(const struct iscsip_session *s, struct iscsip_session_stats *st);
 
 /** @brief Answers `chap_ask`. @param[in,out] c the connection. @param[in] a the answer, needed during the call.
  *  @retval ISCSIP_OK taken. @retval ISCSIP_ESTATE nothing was asked. */

@@ -25,7 +25,7 @@ extern "C" {
 #endif
 
 /** @brief What the host grants to a login after `identify`. */
-struct iscsip_login_grant {
+struct iscsip_login_terms {
 	const struct iscsip_offer *offer; /**< Keys for this login; NULL: those of the configuration. Stays valid to its end. */
 	uint16_t portal_group_tag;        /**< Tag of the portal that the connection came to (RFC 7143 13.9). */
 	const char *target_alias;         /**< TargetAlias to declare, or NULL; stays valid to the end of the login. */
@@ -119,9 +119,9 @@ ISCSIP_API int iscsip_target_session_init(struct iscsip_session **out, void *mem
 					  const struct iscsip_config *cfg, const struct iscsip_target_ops *ops,
 					  const struct iscsip_device_ops *dev, void *dev_user, void *nexus, void *user);
 
-/** @brief Answers `identify`. @param[in,out] c the connection. @param[in] g what is granted; NULL: all defaults, tag 1.
+/** @brief Answers `identify`. @param[in,out] c the connection. @param[in] terms what is granted; NULL: all defaults, tag 1.
  *  @retval ISCSIP_OK taken. @retval ISCSIP_ESTATE nothing was asked. */
-ISCSIP_API int iscsip_login_grant(struct iscsip_conn *c, const struct iscsip_login_grant *g);
+ISCSIP_API int iscsip_login_grant(struct iscsip_conn *c, const struct iscsip_login_terms *terms);
 
 /**
  * @brief Ends a login with a status, at any of its questions.

@@ -223,7 +223,7 @@ int iscsip_conn_state(const struct iscsip_conn *c)
 	return c->state;
 }
 
-void iscsip_conn_stats(const struct iscsip_conn *c, struct iscsip_conn_stats *st)
+void iscsip_conn_get_stats(const struct iscsip_conn *c, struct iscsip_conn_stats *st)
 {
 	*st = c->stats;
 }

@@ -98,7 +98,7 @@ int iscsip_session_tick(struct iscsip_session *s, iscsip_time now)
 	return s->ops->tick(s, now);
 }
 
-void iscsip_session_stats(const struct iscsip_session *s, struct iscsip_session_stats *st)
+void iscsip_session_get_stats(const struct iscsip_session *s, struct iscsip_session_stats *st)
 {
 	*st = s->stats;
 }
