@@ -34,7 +34,8 @@ extern "C" {
 struct iscsip_session;
 
 
-/** @brief Bytes of scratch memory a login needs; free again once the login ended. @param[in] cfg a checked configuration. */
+/** @brief Bytes of scratch memory a login needs; free again once the login ended. @param[in] cfg a checked configuration.
+ *  @return The bytes, a multiple of 8. */
 ISCSIP_API size_t iscsip_login_size(const struct iscsip_config *cfg);
 
 /** @brief What a connection can do now; bits of iscsip_conn_want(). */
@@ -44,7 +45,7 @@ enum iscsip_want {
 	ISCSIP_WANT_CLOSE = 1u << 2 /**< It is over: send what TX still has, close the transport, call iscsip_conn_closed(). */
 };
 
-/** @brief The bits of #iscsip_want that hold now. @param[in] c the connection. */
+/** @brief The bits of #iscsip_want that hold now. @param[in] c the connection. @return #iscsip_want bits. */
 ISCSIP_API unsigned iscsip_conn_want(const struct iscsip_conn *c);
 
 /**
@@ -128,7 +129,8 @@ ISCSIP_API int iscsip_conn_run(struct iscsip_conn *c, const struct iscsip_transp
  */
 ISCSIP_API void iscsip_conn_closed(struct iscsip_conn *c, iscsip_time now);
 
-/** @brief When iscsip_conn_tick() is to be called at the latest. @param[in] c the connection. */
+/** @brief When iscsip_conn_tick() is to be called at the latest. @param[in] c the connection.
+ *  @return A time, or #ISCSIP_TIME_NEVER. */
 ISCSIP_API iscsip_time iscsip_conn_deadline(const struct iscsip_conn *c);
 
 /** @brief Acts on what is due: login limit, keepalive, logout limit. @param[in,out] c the connection. @param[in] now the time.
@@ -138,13 +140,14 @@ ISCSIP_API int iscsip_conn_tick(struct iscsip_conn *c, iscsip_time now);
 /** @brief The first fatal error, or one with code ISCSIP_OK. @param[in] c the connection. @return Valid as long as @p c. */
 ISCSIP_API const struct iscsip_error *iscsip_conn_error(const struct iscsip_conn *c);
 
-/** @brief The session that the connection belongs to, or NULL before its login ended. @param[in] c the connection. */
+/** @brief The session that the connection belongs to, or NULL before its login ended. @param[in] c the connection.
+ *  @return The session, or NULL. */
 ISCSIP_API struct iscsip_session *iscsip_conn_session(const struct iscsip_conn *c);
 
-/** @brief The host's pointer given at init. @param[in] c the connection. */
+/** @brief The host's pointer given at init. @param[in] c the connection. @return The pointer. */
 ISCSIP_API void *iscsip_conn_user(const struct iscsip_conn *c);
 
-/** @brief Connection ID (RFC 7143 11.12.5). @param[in] c the connection. */
+/** @brief Connection ID (RFC 7143 11.12.5). @param[in] c the connection. @return The CID. */
 ISCSIP_API uint16_t iscsip_conn_cid(const struct iscsip_conn *c);
 
 /** @brief States of a connection, RFC 7143 8.1.3 as far as the library sees them. */

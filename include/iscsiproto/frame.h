@@ -220,7 +220,7 @@ ISCSIP_API int iscsip_frame_config_check(const struct iscsip_frame_config *cfg);
 
 /* --- target (StpT) --- */
 
-/** @brief Bytes of memory for a target connection. @param[in] cfg a checked configuration. */
+/** @brief Bytes of memory for a target connection. @param[in] cfg a checked configuration. @return The bytes. */
 ISCSIP_API size_t iscsip_frame_target_size(const struct iscsip_frame_config *cfg);
 
 /**
@@ -317,7 +317,7 @@ struct iscsip_frame_initiator_ops {
 	void (*done)(void *user, struct iscsip_frame_exchange *x);
 };
 
-/** @brief Bytes of memory for an initiator connection. @param[in] cfg a checked configuration. */
+/** @brief Bytes of memory for an initiator connection. @param[in] cfg a checked configuration. @return The bytes. */
 ISCSIP_API size_t iscsip_frame_initiator_size(const struct iscsip_frame_config *cfg);
 
 /**
@@ -347,7 +347,7 @@ ISCSIP_API int iscsip_frame_submit(struct iscsip_frame_conn *c, struct iscsip_fr
 
 /* --- connections of both roles: the doors, as in conn.h --- */
 
-/** @brief The bits of #iscsip_want that hold now. @param[in] c the connection. */
+/** @brief The bits of #iscsip_want that hold now. @param[in] c the connection. @return #iscsip_want bits. */
 ISCSIP_API unsigned iscsip_frame_conn_want(const struct iscsip_frame_conn *c);
 
 /**
@@ -434,7 +434,8 @@ ISCSIP_API void iscsip_frame_conn_closed(struct iscsip_frame_conn *c, iscsip_tim
 /** @brief Exchanges open now. @param[in] c the connection. @return 0 to limits.max_exchanges. */
 ISCSIP_API unsigned iscsip_frame_conn_open(const struct iscsip_frame_conn *c);
 
-/** @brief When iscsip_frame_conn_tick() is to be called at the latest. @param[in] c the connection. */
+/** @brief When iscsip_frame_conn_tick() is to be called at the latest. @param[in] c the connection.
+ *  @return A time, or #ISCSIP_TIME_NEVER. */
 ISCSIP_API iscsip_time iscsip_frame_conn_deadline(const struct iscsip_frame_conn *c);
 
 /** @brief Acts on what is due. @param[in,out] c the connection. @param[in] now the time.
@@ -453,7 +454,7 @@ ISCSIP_API const struct iscsip_error *iscsip_frame_conn_error(const struct iscsi
  */
 ISCSIP_API int iscsip_frame_error_format(const struct iscsip_error *e, char *dst, size_t cap);
 
-/** @brief The host's pointer given at init. @param[in] c the connection. */
+/** @brief The host's pointer given at init. @param[in] c the connection. @return The pointer. */
 ISCSIP_API void *iscsip_frame_conn_user(const struct iscsip_frame_conn *c);
 
 /** @brief Counters of one connection; they only grow. */

@@ -46,7 +46,8 @@ ISCSIP_API int iscsip_name_check(const char *name, size_t len);
  */
 ISCSIP_API ptrdiff_t iscsip_name_normalize(char *dst, size_t cap, const char *name, size_t len);
 
-/** @brief Whether two names are the same in normal form. @param[in] a, b names, each ended by a NUL. */
+/** @brief Whether two names are the same in normal form. @param[in] a, b names, each ended by a NUL.
+ *  @return True where both are the same name. */
 ISCSIP_API bool iscsip_name_equal(const char *a, const char *b);
 
 /** @brief Forms of a host in an address. */

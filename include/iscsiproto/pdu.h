@@ -522,6 +522,7 @@ ISCSIP_API int iscsip_pdu_check_reserved(const uint8_t bhs[ISCSIP_BHS_LEN], stru
  * @brief Whether breaking a rule is a format error (RFC 7143 7.7: illegal or inconsistent header contents), after which
  *     all connections of the session are to be closed, or a protocol error, which a target may answer with Reject alone.
  * @param[in] rule an #iscsip_pdu_rule.
+ * @return True for a format error.
  */
 ISCSIP_API bool iscsip_rule_is_format_error(uint16_t rule);
 
@@ -541,6 +542,7 @@ ISCSIP_API unsigned iscsip_pdu_carries(uint8_t opcode);
  * @brief Whether this response uses up its StatSN: not R2T, Data-In without S, NOP-In without a task tag
  *     (RFC 7143 11.8.3, 11.7.3, 11.19.2).
  * @param[in] pdu a response or a request.
+ * @return True where it does.
  */
 ISCSIP_API bool iscsip_pdu_uses_statsn(const struct iscsip_pdu *pdu);
 
@@ -680,29 +682,37 @@ ISCSIP_API int iscsip_ahs_put_bidi_read(uint8_t *dst, size_t cap, uint32_t len);
  */
 ISCSIP_API int iscsip_pdu_format(const struct iscsip_pdu *pdu, char *dst, size_t cap);
 
-/** @brief What a rule asks for and where it stands. @param[in] rule an #iscsip_pdu_rule. */
+/** @brief What a rule asks for and where it stands. @param[in] rule an #iscsip_pdu_rule.
+ *  @return A constant string, never NULL. */
 ISCSIP_API const char *iscsip_rule_text(uint16_t rule);
-/** @brief Name of an opcode as the RFC has it. @param[in] opcode an #iscsip_opcode. */
+/** @brief Name of an opcode as the RFC has it. @param[in] opcode an #iscsip_opcode.
+ *  @return A constant string, never NULL. */
 ISCSIP_API const char *iscsip_opcode_name(uint8_t opcode);
-/** @brief Name of a Reject reason. @param[in] reason an #iscsip_reject_reason. */
+/** @brief Name of a Reject reason. @param[in] reason an #iscsip_reject_reason. @return A constant string, never NULL. */
 ISCSIP_API const char *iscsip_reject_reason_name(uint8_t reason);
-/** @brief Words for a login status. @param[in] status_class the class. @param[in] status_detail the detail. */
+/** @brief Words for a login status. @param[in] status_class the class. @param[in] status_detail the detail.
+ *  @return A constant string, never NULL. */
 ISCSIP_API const char *iscsip_login_status_name(uint8_t status_class, uint8_t status_detail);
-/** @brief Name of a login stage. @param[in] stage an #iscsip_login_stage. */
+/** @brief Name of a login stage. @param[in] stage an #iscsip_login_stage. @return A constant string, never NULL. */
 ISCSIP_API const char *iscsip_login_stage_name(uint8_t stage);
-/** @brief Name of an asynchronous event. @param[in] event an #iscsip_async_event_code. */
+/** @brief Name of an asynchronous event. @param[in] event an #iscsip_async_event_code.
+ *  @return A constant string, never NULL. */
 ISCSIP_API const char *iscsip_async_event_name(uint8_t event);
-/** @brief Name of a task management function. @param[in] function an #iscsip_tmf_function. */
+/** @brief Name of a task management function. @param[in] function an #iscsip_tmf_function.
+ *  @return A constant string, never NULL. */
 ISCSIP_API const char *iscsip_tmf_function_name(uint8_t function);
-/** @brief Name of a task management response. @param[in] response an #iscsip_tmf_response. */
+/** @brief Name of a task management response. @param[in] response an #iscsip_tmf_response.
+ *  @return A constant string, never NULL. */
 ISCSIP_API const char *iscsip_tmf_response_name(uint8_t response);
-/** @brief Name of a logout reason. @param[in] reason an #iscsip_logout_reason. */
+/** @brief Name of a logout reason. @param[in] reason an #iscsip_logout_reason. @return A constant string, never NULL. */
 ISCSIP_API const char *iscsip_logout_reason_name(uint8_t reason);
-/** @brief Name of a logout response. @param[in] response an #iscsip_logout_response_code. */
+/** @brief Name of a logout response. @param[in] response an #iscsip_logout_response_code.
+ *  @return A constant string, never NULL. */
 ISCSIP_API const char *iscsip_logout_response_name(uint8_t response);
-/** @brief Name of a SNACK type. @param[in] type an #iscsip_snack_kind. */
+/** @brief Name of a SNACK type. @param[in] type an #iscsip_snack_kind. @return A constant string, never NULL. */
 ISCSIP_API const char *iscsip_snack_type_name(uint8_t type);
-/** @brief Name of an iSCSI service response. @param[in] response an #iscsip_service_response. */
+/** @brief Name of an iSCSI service response. @param[in] response an #iscsip_service_response.
+ *  @return A constant string, never NULL. */
 ISCSIP_API const char *iscsip_service_response_name(uint8_t response);
 /** @} */
 

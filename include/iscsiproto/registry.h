@@ -78,7 +78,7 @@ ISCSIP_API struct iscsip_session *iscsip_registry_find_tsih(const struct iscsip_
 ISCSIP_API struct iscsip_session *iscsip_registry_find_nexus(const struct iscsip_registry *r,
 							     const struct iscsip_login_info *info);
 
-/** @brief Number of sessions in it. @param[in] r the registry. */
+/** @brief Number of sessions in it. @param[in] r the registry. @return 0 to the maximum. */
 ISCSIP_API uint32_t iscsip_registry_count(const struct iscsip_registry *r);
 
 /**

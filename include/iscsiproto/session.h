@@ -34,10 +34,10 @@ ISCSIP_API const struct iscsip_params *iscsip_session_params(const struct iscsip
 /** @brief The state. @param[in] s the session. @return An #iscsip_session_state. */
 ISCSIP_API int iscsip_session_state(const struct iscsip_session *s);
 
-/** @brief The host's pointer given at init. @param[in] s the session. */
+/** @brief The host's pointer given at init. @param[in] s the session. @return The pointer. */
 ISCSIP_API void *iscsip_session_user(const struct iscsip_session *s);
 
-/** @brief The session's TSIH, 0 before the login ended. @param[in] s the session. */
+/** @brief The session's TSIH, 0 before the login ended. @param[in] s the session. @return The TSIH. */
 ISCSIP_API uint16_t iscsip_session_tsih(const struct iscsip_session *s);
 
 /**
@@ -47,7 +47,8 @@ ISCSIP_API uint16_t iscsip_session_tsih(const struct iscsip_session *s);
  */
 ISCSIP_API struct iscsip_conn *iscsip_session_conn(const struct iscsip_session *s, unsigned index);
 
-/** @brief When iscsip_session_tick() is to be called at the latest. @param[in] s the session. */
+/** @brief When iscsip_session_tick() is to be called at the latest. @param[in] s the session.
+ *  @return A time, or #ISCSIP_TIME_NEVER. */
 ISCSIP_API iscsip_time iscsip_session_deadline(const struct iscsip_session *s);
 
 /** @brief Acts on what is due: time limits of tasks and requests. @param[in,out] s the session. @param[in] now the time.

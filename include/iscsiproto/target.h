@@ -87,10 +87,10 @@ struct iscsip_target_ops {
 	void (*logout)(void *user, struct iscsip_conn *c, uint8_t reason, uint16_t cid);
 };
 
-/** @brief Bytes of memory for a target connection. @param[in] cfg a checked configuration. */
+/** @brief Bytes of memory for a target connection. @param[in] cfg a checked configuration. @return The bytes. */
 ISCSIP_API size_t iscsip_target_conn_size(const struct iscsip_config *cfg);
 
-/** @brief Bytes of memory for a target session. @param[in] cfg a checked configuration. */
+/** @brief Bytes of memory for a target session. @param[in] cfg a checked configuration. @return The bytes. */
 ISCSIP_API size_t iscsip_target_session_size(const struct iscsip_config *cfg);
 
 /**
@@ -147,7 +147,8 @@ ISCSIP_API int iscsip_login_accept(struct iscsip_conn *c, struct iscsip_session 
  */
 ISCSIP_API void iscsip_target_session_end(struct iscsip_session *s, iscsip_time now);
 
-/** @brief Whether no command of the session is with the device server any more. @param[in] s the session. */
+/** @brief Whether no command of the session is with the device server any more. @param[in] s the session.
+ *  @return True where none is left. */
 ISCSIP_API bool iscsip_target_session_idle(const struct iscsip_session *s);
 
 /**

@@ -189,7 +189,8 @@ ISCSIP_API void iscsip_text_list_init(struct iscsip_text_list *list, const char 
 ISCSIP_API int iscsip_text_list_next(struct iscsip_text_list *list, const char **item, size_t *len);
 
 /** @brief Whether @p len bytes at @p s are UTF-8 as RFC 3629 has it (no overlong forms, surrogates, or code points over U+10FFFF).
- *  @param[in] s the bytes. @param[in] len how many. */
+ *  @param[in] s the bytes. @param[in] len how many.
+ *  @return True where they are. */
 ISCSIP_API bool iscsip_text_is_utf8(const void *s, size_t len);
 
 #ifdef __cplusplus
