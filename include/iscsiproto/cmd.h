@@ -33,11 +33,11 @@ extern "C" {
 
 /** @brief Task attributes as RFC 7143 11.3.1 numbers them; values 5 to 7 are reserved. */
 enum iscsip_task_attr {
-	ISCSIP_ATTR_UNTAGGED = 0,
-	ISCSIP_ATTR_SIMPLE = 1,
-	ISCSIP_ATTR_ORDERED = 2,
-	ISCSIP_ATTR_HEAD_OF_QUEUE = 3,
-	ISCSIP_ATTR_ACA = 4
+	ISCSIP_ATTR_UNTAGGED = 0, /**< Untagged: handled as SIMPLE. */
+	ISCSIP_ATTR_SIMPLE = 1, /**< SIMPLE: in any order among its like. */
+	ISCSIP_ATTR_ORDERED = 2, /**< ORDERED: after all before it, before all after it. */
+	ISCSIP_ATTR_HEAD_OF_QUEUE = 3, /**< HEAD OF QUEUE: before all that wait. */
+	ISCSIP_ATTR_ACA = 4 /**< ACA: while an auto contingent allegiance stands. */
 };
 
 #define ISCSIP_CMD_IN 0x01u        /**< The initiator expects data in (`in_len` may still be 0). */
@@ -130,31 +130,31 @@ ISCSIP_API int iscsip_cmd_complete(struct iscsip_cmd *cmd, const struct iscsip_c
 
 /** @brief Task management functions, RFC 7143 11.5.1 (1 to 8) and RFC 7144 5.1 (9 to 12). */
 enum iscsip_tmf_function {
-	ISCSIP_TMF_ABORT_TASK = 1,
-	ISCSIP_TMF_ABORT_TASK_SET = 2,
-	ISCSIP_TMF_CLEAR_ACA = 3,
-	ISCSIP_TMF_CLEAR_TASK_SET = 4,
-	ISCSIP_TMF_LOGICAL_UNIT_RESET = 5,
-	ISCSIP_TMF_TARGET_WARM_RESET = 6,
-	ISCSIP_TMF_TARGET_COLD_RESET = 7,
-	ISCSIP_TMF_TASK_REASSIGN = 8,
-	ISCSIP_TMF_QUERY_TASK = 9,
-	ISCSIP_TMF_QUERY_TASK_SET = 10,
-	ISCSIP_TMF_I_T_NEXUS_RESET = 11,
-	ISCSIP_TMF_QUERY_ASYNCHRONOUS_EVENT = 12
+	ISCSIP_TMF_ABORT_TASK = 1, /**< One task, by its tag. */
+	ISCSIP_TMF_ABORT_TASK_SET = 2, /**< All tasks of this nexus at a logical unit. */
+	ISCSIP_TMF_CLEAR_ACA = 3, /**< End an auto contingent allegiance. */
+	ISCSIP_TMF_CLEAR_TASK_SET = 4, /**< All tasks of a task set, of every nexus that shares it. */
+	ISCSIP_TMF_LOGICAL_UNIT_RESET = 5, /**< Reset a logical unit. */
+	ISCSIP_TMF_TARGET_WARM_RESET = 6, /**< Reset all logical units. */
+	ISCSIP_TMF_TARGET_COLD_RESET = 7, /**< The same, and end every session. */
+	ISCSIP_TMF_TASK_REASSIGN = 8, /**< Take a task over to this connection (recovery level 2). */
+	ISCSIP_TMF_QUERY_TASK = 9, /**< Is the task there? */
+	ISCSIP_TMF_QUERY_TASK_SET = 10, /**< Is any task of this nexus at the logical unit there? */
+	ISCSIP_TMF_I_T_NEXUS_RESET = 11, /**< As if the nexus were lost: all its tasks at all logical units. */
+	ISCSIP_TMF_QUERY_ASYNCHRONOUS_EVENT = 12 /**< Does a unit attention wait? */
 };
 
 /** @brief Task management responses, RFC 7143 11.6.1 and RFC 7144 5.2. */
 enum iscsip_tmf_response {
-	ISCSIP_TMF_COMPLETE = 0,
-	ISCSIP_TMF_NO_TASK = 1,
-	ISCSIP_TMF_NO_LUN = 2,
-	ISCSIP_TMF_STILL_ALLEGIANT = 3,
-	ISCSIP_TMF_NO_FAILOVER = 4,
-	ISCSIP_TMF_NOT_SUPPORTED = 5,
-	ISCSIP_TMF_NOT_AUTHORIZED = 6,
-	ISCSIP_TMF_SUCCEEDED = 7,
-	ISCSIP_TMF_REJECTED = 255
+	ISCSIP_TMF_COMPLETE = 0, /**< Function complete. */
+	ISCSIP_TMF_NO_TASK = 1, /**< The task is not there. */
+	ISCSIP_TMF_NO_LUN = 2, /**< The logical unit is not there. */
+	ISCSIP_TMF_STILL_ALLEGIANT = 3, /**< TASK REASSIGN: the old connection still holds the task. */
+	ISCSIP_TMF_NO_FAILOVER = 4, /**< TASK REASSIGN is not supported. */
+	ISCSIP_TMF_NOT_SUPPORTED = 5, /**< The function is not supported. */
+	ISCSIP_TMF_NOT_AUTHORIZED = 6, /**< The initiator may not do this. */
+	ISCSIP_TMF_SUCCEEDED = 7, /**< The functions of RFC 7144 that ask: yes, it is there. */
+	ISCSIP_TMF_REJECTED = 255 /**< Function rejected. */
 };
 
 /** @brief A task management request, as the device server sees it. */
