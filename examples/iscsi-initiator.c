@@ -181,7 +181,7 @@ static bool take_operand(int opt, char *arg)
 		operands.depth = (unsigned)option_number("--depth", arg, 1, 256);
 		return true;
 	case OPT_SECONDS:
-		operands.seconds = (unsigned)option_number("--seconds", arg, 1, 86400);
+		operands.seconds = option_seconds("--seconds", arg);
 		return true;
 	case OPT_PATTERN:
 		if (strcmp(arg, "seq") != 0 && strcmp(arg, "random") != 0)

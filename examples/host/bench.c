@@ -159,7 +159,7 @@ static void report(const struct bench *b, double seconds, double cpu)
 
 	printf("{\"op\":\"%s\",\"size\":%" PRIu64 ",\"depth\":%u,\"pattern\":\"%s\",\"seconds\":%.3f,\"ios\":%" PRIu64
 	       ",\"iops\":%.0f,\"bytes_per_second\":%.0f,\"latency_us\":{\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,"
-	       "\"p999\":%.1f},\"cpu_seconds\":%.3f,\"cpu_us_per_io\":%.3f}\n",
+	       "\"p999\":%.1f},\"cpu_seconds\":%.3f,\"c_us_per_io\":%.3f}\n",
 	       b->o->op, b->o->size, b->o->depth, b->o->random ? "random" : "seq", seconds, b->done, n / seconds,
 	       (double)b->bytes / seconds, percentile(b, 0.5), percentile(b, 0.9), percentile(b, 0.99),
 	       percentile(b, 0.999), cpu, cpu * 1e6 / n);
@@ -178,7 +178,7 @@ void command_bench(struct link *l, const struct operands *o)
 	prepare(&b);
 	cpu = cpu_seconds();
 	start = clock_us();
-	b.until_us = start + o->seconds * 1000000ull;
+	b.until_us = start + (uint64_t)(o->seconds * 1e6);
 	for (i = 0; i < o->depth; i++)
 		send_next(&b, b.requests[i]);
 	while (b.under_way)

@@ -14,7 +14,8 @@ struct operands {
 	const char *file;      /* --to or --from; "-" is stdout or stdin */
 	const char *op;        /* bench: read, write, mixed */
 	uint64_t size;         /* bench */
-	unsigned depth, seconds;
+	unsigned depth;
+	double seconds;
 	bool random;
 };
 

@@ -138,6 +138,16 @@ uint64_t option_size(const char *option, const char *text)
 	return n;
 }
 
+double option_seconds(const char *option, const char *text)
+{
+	char *end;
+	double n = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(n > 0) || n > 86400)
+		usage_error("%s: '%s' is not a number of seconds", option, text);
+	return n;
+}
+
 void random_bytes(void *user, uint8_t *dst, size_t len)
 {
 	(void)user;

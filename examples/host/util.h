@@ -38,6 +38,8 @@ bool parse_number(const char *text, uint64_t lo, uint64_t hi, uint64_t *out);
 /* The same for an option: ends the program with its name where it is wrong. */
 uint64_t option_number(const char *option, const char *text, uint64_t lo, uint64_t hi);
 uint64_t option_size(const char *option, const char *text);
+/* Seconds, perhaps with a fraction, more than 0 and up to a day. */
+double option_seconds(const char *option, const char *text);
 
 /* Bytes that nobody can guess. */
 void random_bytes(void *user, uint8_t *dst, size_t len);
