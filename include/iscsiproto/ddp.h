@@ -121,8 +121,8 @@ enum iscsip_ddp_fault {
 struct iscsip_ddp_hit {
 	void *owner;   /**< The region's; NULL where the tag itself is refused (INDEX to CONNECTION). */
 	uint32_t *aux; /**< The entry's word, the caller's to read and write; NULL in the same cases. */
-	/** The place of the query's first byte. The list may go on beyond the range: take no more than the
-	    query's `len` bytes from it. Empty from iscsip_ddp_find() and on a fault. */
+	/** Stands on the place of the query's first byte. The list may go on beyond the range: take no more than
+	    the query's `len` bytes from it. Empty from iscsip_ddp_find() and on a fault. */
 	struct iscsip_vec_cursor at;
 	uint32_t index; /**< Which entry, 0 to entries - 1: also for an array that the caller keeps beside. */
 	uint32_t off;   /**< The region's range, for a message or a check of completeness. */

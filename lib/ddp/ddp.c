@@ -30,8 +30,7 @@
  * byte inside the list, and never one outside the range.
  *
  * The hint makes a long scatter list cheap: data comes in order, or in descending sequences, so the next
- * place is a few pieces from the last one. From there the walk goes forward, or backward, or from the
- * beginning where that is nearer.
+ * place is a few pieces from the last one, and the walk from there goes forward or backward.
  */
 #include <iscsiproto/ddp.h>
 
@@ -285,10 +284,6 @@ static size_t ddp_piece_len(const struct ddp_entry *e, uint32_t piece)
 /* Moves the hint to the piece that holds byte rel of the range; rel < len, so there is one. */
 static void ddp_seek(struct ddp_entry *e, uint32_t rel)
 {
-	if (rel < e->piece_at && rel < e->piece_at / 2) {
-		e->piece = 0;
-		e->piece_at = 0;
-	}
 	while (rel < e->piece_at)
 		e->piece_at -= (uint32_t)ddp_piece_len(e, --e->piece);
 	while (rel - e->piece_at >= ddp_piece_len(e, e->piece))

@@ -84,6 +84,8 @@ static void place_and_compare(struct iscsip_ddp *d, const struct model *m, uint3
 
 	assert_int_equal(iscsip_ddp_place(d, &q, &hit), ISCSIP_OK);
 	assert_ptr_equal(hit.owner, m);
+	assert_true(hit.at.off < hit.at.vec->len);
+	assert_ptr_equal(hit.at.vec + hit.at.cnt, m->r.at.vec + m->r.at.cnt);
 	cnt = iscsip_vec_list(&hit.at, len, out, PIECES_MAX, &listed);
 	assert_int_equal(listed, len);
 	for (int i = 0; i < cnt; i++) {
