@@ -140,8 +140,8 @@ int iscsip_text_read(struct iscsip_text_reader *r, const void *data, size_t len,
 	int rc;
 
 	*used = 0;
-	if (r->state < 0)
-		return r->state;
+	if (r->state < 0 || len == 0)
+		return r->state < 0 ? r->state : 0;
 	if (r->state == TEXT_IN_KEY) {
 		if (r->key_len == 0 && (r->flags & ISCSIP_TEXT_SKIP_NULS))
 			while (at < len && p[at] == 0)
