@@ -7,7 +7,7 @@
  */
 #include "wire/wire.h"
 
-#include "base/bytes.h"
+#include <string.h>
 
 /* The opcode of each union member, so that a row can find its own. */
 enum {
@@ -24,14 +24,21 @@ const struct wire_field iscsip__wire_fields[] = {
 };
 const unsigned iscsip__wire_field_count = sizeof iscsip__wire_fields / sizeof *iscsip__wire_fields;
 
-/* The bits of a field within one byte of the header. */
-static uint8_t bits_in_byte(const struct wire_field *f, unsigned byte)
+/* What the bits of a header are: one mask a byte each. */
+struct bit_masks {
+	uint8_t defined[ISCSIP_BHS_LEN];
+	uint8_t fixed[ISCSIP_BHS_LEN];
+};
+
+static void add_field(struct bit_masks *m, const struct wire_field *f)
 {
-	if (byte < f->byte || byte >= f->byte + (f->bit + f->width + 7u) / 8u)
-		return 0;
-	if (f->width >= 8)
-		return 0xff;
-	return (uint8_t)(((1u << f->width) - 1u) << (8u - f->bit - f->width));
+	unsigned byte, end = f->byte + (f->bit + f->width + 7u) / 8u;
+	unsigned bits = f->width >= 8 ? 0xffu : ((1u << f->width) - 1u) << (8u - f->bit - f->width);
+
+	for (byte = f->byte; byte < end; byte++) {
+		m->defined[byte] = (uint8_t)(m->defined[byte] | bits);
+		m->fixed[byte] = (uint8_t)(m->fixed[byte] | (f->fixed ? bits : 0u));
+	}
 }
 
 static int tell_at(struct iscsip_error *why, const uint8_t *bhs, uint16_t rule, uint32_t byte)
@@ -47,24 +54,20 @@ static int tell_at(struct iscsip_error *why, const uint8_t *bhs, uint16_t rule, 
 int iscsip_pdu_check_reserved(const uint8_t bhs[ISCSIP_BHS_LEN], struct iscsip_error *why)
 {
 	uint8_t opcode = bhs[0] & 0x3f;
-	unsigned byte, i;
+	struct bit_masks m;
+	unsigned i;
 
 	if (iscsip_pdu_carries(opcode) == 0)
 		return ISCSIP_OK;
-	for (byte = 0; byte < ISCSIP_BHS_LEN; byte++) {
-		uint8_t defined = 0, fixed = 0;
-
-		for (i = 0; i < iscsip__wire_field_count; i++) {
-			const struct wire_field *f = &iscsip__wire_fields[i];
-			uint8_t bits = wire_field_of(f, opcode) ? bits_in_byte(f, byte) : 0;
-
-			defined = (uint8_t)(defined | bits);
-			fixed = (uint8_t)(fixed | (f->fixed ? bits : 0));
-		}
-		if (bhs[byte] & ~defined)
-			return tell_at(why, bhs, ISCSIP_RULE_RESERVED, byte);
-		if ((bhs[byte] & fixed) != fixed)
-			return tell_at(why, bhs, ISCSIP_RULE_FIXED, byte);
+	memset(&m, 0, sizeof m);
+	for (i = 0; i < iscsip__wire_field_count; i++)
+		if (wire_field_of(&iscsip__wire_fields[i], opcode))
+			add_field(&m, &iscsip__wire_fields[i]);
+	for (i = 0; i < ISCSIP_BHS_LEN; i++) {
+		if (bhs[i] & ~m.defined[i])
+			return tell_at(why, bhs, ISCSIP_RULE_RESERVED, i);
+		if ((bhs[i] & m.fixed[i]) != m.fixed[i])
+			return tell_at(why, bhs, ISCSIP_RULE_FIXED, i);
 	}
 	return ISCSIP_OK;
 }
