@@ -124,7 +124,8 @@ static inline size_t cursor_advance(struct iscsip_vec_cursor *c, size_t n)
  * number of pieces; *listed, where not NULL, is the number of bytes in them (fewer than n where max
  * pieces were too few, or the vector ended).
  */
-static inline int cursor_take(struct iscsip_vec_cursor *c, size_t n, struct iscsip_vec *out, int max, size_t *listed)
+static inline int cursor_take(struct iscsip_vec_cursor *c, size_t n, struct iscsip_vec *out, int max,
+			      size_t *listed)
 {
 	size_t sum = 0;
 	int pieces = 0;
