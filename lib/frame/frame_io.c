@@ -7,7 +7,7 @@
  * sequence numbers. Control frames go first, then one XFER of each exchange in turn. No more is made than the list given
  * by the host has room for and than TX_AHEAD bytes: what is made cannot be overtaken any more.
  *
- * Invariant: an item is in at most one queue; tx_made - stats.tx_bytes is the number of bytes not yet done.
+ * Invariant: an item is in at most one queue, and leaves it before the role makes its frame.
  */
 #include "base/bytes.h"
 #include "frame/frame.h"
@@ -231,7 +231,7 @@ static int frame_fill(struct iscsip_frame_conn *c, unsigned frames)
 	struct iscsip_frame_item *item;
 	int err = frame_make_room(c);
 
-	while (!err && !tx_full(&c->tx) && c->tx.unsent < frames && c->tx_made - c->stats.tx_bytes < FRAME_TX_AHEAD &&
+	while (!err && !tx_full(&c->tx) && c->tx.unsent < frames && c->tx.to_send < FRAME_TX_AHEAD &&
 	       (item = frame_next_item(c)) != NULL) {
 		if (c->role->make(c, item) == FRAME_MADE_MORE)
 			iscsip__frame_queue(c, item, FRAME_Q_DATA);
@@ -266,12 +266,11 @@ int iscsip_frame_conn_tx_done(struct iscsip_frame_conn *c, size_t n, iscsip_time
 
 	if (err)
 		return err;
-	if (n > c->tx_made - c->stats.tx_bytes)
-		return iscsip__frame_leave(c, ISCSIP_EINVAL);
-	c->stats.tx_bytes += n;
-	if (n)
-		c->tx_moved = now;
 	err = iscsip__tx_done(&c->tx, n, iscsip__frame_gone, c);
+	if (!err) {
+		c->stats.tx_bytes += n;
+		c->tx_moved = n ? now : c->tx_moved;
+	}
 	return iscsip__frame_leave(c, err ? err : frame_make_room(c));
 }
 

@@ -37,15 +37,16 @@ struct tx_unit *iscsip__tx_slot(struct tx *tx)
 	return u;
 }
 
-void iscsip__tx_push(struct tx *tx)
-{
-	tx->count++;
-	tx->unsent++;
-}
-
 static size_t unit_len(const struct tx_unit *u)
 {
 	return (size_t)u->head_len + u->ref_len + u->mid_len + u->payload_len + u->tail_len;
+}
+
+void iscsip__tx_push(struct tx *tx)
+{
+	tx->to_send += unit_len(&tx->units[ring(tx, (unsigned)tx->oldest + tx->count)]);
+	tx->count++;
+	tx->unsent++;
 }
 
 /* Lists what of a flat part lies behind *skip bytes, which it consumes. */
@@ -117,12 +118,14 @@ static void drop_oldest(struct tx *tx, tx_gone *gone, void *owner)
 
 int iscsip__tx_done(struct tx *tx, size_t n, tx_gone *gone, void *owner)
 {
+	if (n > tx->to_send)
+		return ISCSIP_EINVAL;
+	tx->to_send -= n;
+	if (tx->hold)
+		tx->to_release += n;
 	while (n) {
-		size_t rest;
+		size_t rest = unit_len(&tx->units[tx->sent]) - tx->sent_off;
 
-		if (tx->unsent == 0)
-			return ISCSIP_EINVAL;
-		rest = unit_len(&tx->units[tx->sent]) - tx->sent_off;
 		if (n < rest) {
 			tx->sent_off += n;
 			return ISCSIP_OK;
@@ -141,16 +144,13 @@ int iscsip__tx_release(struct tx *tx, size_t n, tx_gone *gone, void *owner)
 {
 	if (!tx->hold)
 		return ISCSIP_ESTATE;
+	if (n > tx->to_release)
+		return ISCSIP_EINVAL;
+	tx->to_release -= n;
 	while (n) {
-		size_t rest;
+		size_t rest = unit_len(&tx->units[tx->oldest]) - tx->released_off;
 
-		if (tx->count == tx->unsent) {
-			if (n > tx->sent_off - tx->released_off)
-				return ISCSIP_EINVAL;
-			tx->released_off += n;
-			return ISCSIP_OK;
-		}
-		rest = unit_len(&tx->units[tx->oldest]) - tx->released_off;
+		/* the oldest may be sent in part only: then n ends inside that part */
 		if (n < rest) {
 			tx->released_off += n;
 			return ISCSIP_OK;
@@ -165,6 +165,7 @@ void iscsip__tx_drop(struct tx *tx, tx_gone *gone, void *owner)
 {
 	tx->unsent = 0;
 	tx->sent_off = 0;
+	tx->to_send = tx->to_release = 0;
 	while (tx->count)
 		drop_oldest(tx, gone, owner);
 }

@@ -41,6 +41,8 @@ struct tx {
 	bool hold;
 	size_t sent_off;                   /* bytes of units[sent] that are done */
 	size_t released_off;               /* bytes of units[oldest] that are released */
+	uint64_t to_send;                  /* bytes of units in [sent, next) that are not done */
+	uint64_t to_release;               /* bytes done and not released; only while `hold` */
 };
 
 /* Told when nothing reads a unit any more. */
@@ -48,7 +50,8 @@ typedef void tx_gone(void *owner, struct tx_unit *u);
 
 void iscsip__tx_init(struct tx *tx, struct tx_unit *units, uint16_t cap, bool hold);
 
-/* The next free unit, its lengths zeroed, or NULL where the ring is full. tx_push() makes it the newest. */
+/* The next free unit, its lengths zeroed, or NULL where the ring is full. tx_push() makes it the newest; it is not changed
+ * after that. */
 struct tx_unit *iscsip__tx_slot(struct tx *tx);
 void iscsip__tx_push(struct tx *tx);
 
@@ -70,7 +73,7 @@ static inline void tx_payload_flat(struct tx_unit *u, const void *p, uint32_t le
 
 /* Lists the bytes not yet done, up to max pieces. */
 int iscsip__tx_list(const struct tx *tx, struct iscsip_vec *vec, int max);
-/* n more bytes were taken; ISCSIP_EINVAL where that is more than there are. */
+/* n more bytes were taken; ISCSIP_EINVAL, and nothing changed, where that is more than there are. */
 int iscsip__tx_done(struct tx *tx, size_t n, tx_gone *gone, void *owner);
 int iscsip__tx_release(struct tx *tx, size_t n, tx_gone *gone, void *owner);
 /* The transport is gone: every unit is, too. */

@@ -33,7 +33,7 @@ static uint8_t buffer[RIG_BLOCKS * RIG_BLOCK];
 static void a17_a18_a19_a20_a21_a_read_is_newc_then_xfer_with_status_and_data_and_no_cmpt(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_frame f[2];
 	struct iscsip_vec vec;
 
@@ -66,7 +66,7 @@ static void a17_a18_a19_a20_a21_a_read_is_newc_then_xfer_with_status_and_data_an
 static void a21_a_read_completes_with_its_last_byte_and_not_before(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec;
 
 	rig_open(r);
@@ -85,7 +85,7 @@ static void a21_a_read_completes_with_its_last_byte_and_not_before(void **state)
 static void a22_to_a29_a_write_is_newc_sndd_xfer_data_and_cmpt(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_frame f[2], g[2];
 	struct iscsip_vec vec;
 
@@ -126,7 +126,7 @@ static void a22_to_a29_a_write_is_newc_sndd_xfer_data_and_cmpt(void **state)
 static void a14_a30_headers_and_data_fill_the_stream_and_xfer_stands_before_data_both_ways(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x[2];
+	static struct iscsip_frame_exchange x[2];
 	struct iscsip_frame f[8];
 	struct iscsip_vec vec[2];
 	uint32_t data[2] = { 0, 0 };
@@ -156,7 +156,7 @@ static void a14_a30_headers_and_data_fill_the_stream_and_xfer_stands_before_data
 static void every_frame_of_an_exchange_repeats_its_identifiers_lun_and_cdb(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_frame f[4], g[4];
 	struct iscsip_vec vec;
 	int nf, ng;
@@ -193,7 +193,7 @@ static void an_exchange_id_is_not_used_again_by_the_next_exchange_in_its_slot(vo
 {
 	struct rig *r = *state;
 	struct iscsip_frame f[6], g[6];
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 
 	r->icfg.limits.max_exchanges = r->tcfg.limits.max_exchanges = 1;
 	rig_open(r);
@@ -216,7 +216,7 @@ static void an_exchange_id_is_not_used_again_by_the_next_exchange_in_its_slot(vo
 static void a_command_without_data_is_newc_and_cmpt(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 
 	rig_open(r);
 	rig_test_unit_ready(r, &x);
@@ -234,7 +234,7 @@ static const uint8_t medium_error[18] = { 0xf0, 0, 3, 0, 0, 0x12, 0x34, 10, 1, 2
 static void a_failed_read_is_cmpt_with_status_and_sense_and_no_xfer(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec;
 
 	r->manner.status = 2;
@@ -257,7 +257,7 @@ static void a_failed_read_is_cmpt_with_status_and_sense_and_no_xfer(void **state
 static void a_short_read_is_a_shorter_xfer_with_final(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec;
 
 	r->manner.shorter = 700;
@@ -273,7 +273,7 @@ static void a_short_read_is_a_shorter_xfer_with_final(void **state)
 static void a_read_that_fails_after_its_data_tells_status_and_sense_in_the_last_xfer(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec;
 
 	r->manner.status = 2;
@@ -293,7 +293,7 @@ static void a_read_that_fails_after_its_data_tells_status_and_sense_in_the_last_
 static void a_status_that_comes_after_the_data_went_is_told_by_cmpt_with_the_bytes_moved(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec;
 
 	r->manner.status_late = true;
@@ -311,7 +311,7 @@ static void a_status_that_comes_after_the_data_went_is_told_by_cmpt_with_the_byt
 static void pieces_of_a_read_go_one_after_the_other_and_the_last_is_final(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_frame f[3];
 	struct iscsip_vec vec;
 
@@ -331,7 +331,7 @@ static void pieces_of_a_read_go_one_after_the_other_and_the_last_is_final(void *
 static void bursts_cut_reads_into_xfers_and_writes_into_rounds(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec;
 
 	r->tcfg.limits.max_burst = 700;
@@ -354,7 +354,7 @@ static void bursts_cut_reads_into_xfers_and_writes_into_rounds(void **state)
 static void the_device_server_may_ask_for_the_data_bit_by_bit(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec;
 
 	r->manner.ask = 900;
@@ -370,7 +370,7 @@ static void the_device_server_may_ask_for_the_data_bit_by_bit(void **state)
 static void a_request_beyond_what_came_asks_for_all_up_to_its_end(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec;
 	struct rig_op *op;
 
@@ -398,7 +398,7 @@ static void a_request_beyond_what_came_asks_for_all_up_to_its_end(void **state)
 static void a_write_that_ends_early_is_answered_with_what_was_moved(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec;
 
 	r->manner.status = 2;
@@ -419,7 +419,7 @@ static void a_write_that_ends_early_is_answered_with_what_was_moved(void **state
 static void a_write_refused_at_once_moves_no_data(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec;
 
 	r->manner.status = 0x18; /* RESERVATION CONFLICT */
@@ -435,7 +435,7 @@ static void a_write_refused_at_once_moves_no_data(void **state)
 static void a_write_completed_while_data_is_due_is_answered_when_it_has_come(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec;
 
 	r->manner.never = true;
@@ -459,7 +459,7 @@ static void a_write_completed_while_data_is_due_is_answered_when_it_has_come(voi
 static void memory_that_comes_late_holds_back_only_its_own_command(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x, y;
+	static struct iscsip_frame_exchange x, y;
 	struct iscsip_vec vec;
 
 	r->manner.place_later = true;
@@ -482,7 +482,7 @@ static void exchanges_complete_in_any_order(void **state)
 {
 	static const int order[] = { 3, 0, 7, 1, 6, 2, 5, 4 };
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x[8];
+	static struct iscsip_frame_exchange x[8];
 	struct iscsip_vec vec[8];
 
 	r->manner.hold = true;
@@ -506,7 +506,7 @@ static void exchanges_complete_in_any_order(void **state)
 static void concurrent_reads_share_the_connection_burst_by_burst(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x[2];
+	static struct iscsip_frame_exchange x[2];
 	struct iscsip_frame f[8];
 	struct iscsip_vec vec[2];
 
@@ -529,7 +529,7 @@ static void concurrent_reads_share_the_connection_burst_by_burst(void **state)
 static void a_command_beyond_the_limit_is_answered_task_set_full_and_no_exchange_is_opened(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x[3];
+	static struct iscsip_frame_exchange x[3];
 	struct iscsip_frame_stats st;
 
 	r->manner.hold = true;
@@ -560,7 +560,7 @@ static void a_command_beyond_the_limit_is_answered_task_set_full_and_no_exchange
 static void an_initiator_opens_no_more_exchanges_than_its_limit(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x[3];
+	static struct iscsip_frame_exchange x[3];
 
 	memset(x, 0, sizeof x);
 	r->icfg.limits.max_exchanges = 2;
@@ -583,7 +583,7 @@ static void submit_again(struct rig *r, struct iscsip_frame_exchange *x)
 static void an_exchange_may_be_submitted_again_from_done(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 
 	r->quiet = true;
 	r->icfg.limits.max_exchanges = 1;
@@ -615,7 +615,7 @@ static void an_exchange_that_makes_no_sense_is_not_taken(void **state)
 static void a_lun_that_is_not_there_is_the_device_servers_to_refuse(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec = { buffer, 512 };
 
 	rig_open(r);
@@ -640,7 +640,7 @@ static void a_lun_that_is_not_there_is_the_device_servers_to_refuse(void **state
 static void the_device_server_sees_lun_cdb_lengths_tag_and_nexus(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec = { buffer, 4096 };
 	const struct iscsip_cmd *cmd;
 
@@ -671,7 +671,7 @@ static void the_device_server_sees_lun_cdb_lengths_tag_and_nexus(void **state)
 static void calls_that_do_not_fit_the_command_are_refused(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x, y;
+	static struct iscsip_frame_exchange x, y;
 	struct iscsip_vec vec[2], small = { buffer, 100 }, fit = { buffer, 2048 };
 	struct rig_op *rd, *wr;
 
@@ -713,7 +713,7 @@ static void calls_that_do_not_fit_the_command_are_refused(void **state)
 static void data_beyond_what_the_initiator_has_room_for_is_cut_off(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec = { buffer, 600 };
 
 	r->manner.piece = 400;
@@ -737,7 +737,7 @@ static void data_beyond_what_the_initiator_has_room_for_is_cut_off(void **state)
 static void an_aborted_command_ends_with_task_aborted(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x, y;
+	static struct iscsip_frame_exchange x, y;
 	struct iscsip_vec vec;
 	struct rig_op *op;
 
@@ -768,7 +768,7 @@ static void an_aborted_command_ends_with_task_aborted(void **state)
 static void a_target_failure_is_told_as_internal_target_failure(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 
 	r->manner.response = 1;
 	rig_open(r);
@@ -792,7 +792,7 @@ static void sense_in_descriptor_format_is_told_in_fixed_format(void **state)
 	};
 	static const uint8_t fixed[16] = { 0xf1, 0, 0x23, 1, 2, 3, 4, 10, 5, 6, 7, 8, 0x11, 0x04, 0x99, 0 };
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 
 	r->manner.status = 2;
 	r->manner.sense = descriptor;
@@ -822,7 +822,7 @@ static void sense_data_of_no_known_format_is_left_out(void **state)
 {
 	static const uint8_t odd[] = { 0x7f, 0, 5, 0, 0, 0, 0, 0 };
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 
 	r->manner.status = 2;
 	r->manner.sense = odd;
@@ -842,7 +842,7 @@ static void sense_data_of_no_known_format_is_left_out(void **state)
 static void a31_a33_one_object_serves_either_role_and_says_which_frames_it_sends(void **state)
 {
 	struct rig *r = *state;
-	struct iscsip_frame_exchange x;
+	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec;
 
 	rig_open(r);
