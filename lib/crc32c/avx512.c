@@ -169,10 +169,8 @@ CRC_AVX512 uint32_t iscsip__crc32c_avx512(uint32_t crc, const void *p, size_t n)
 	for (; n >= CRC_MIXED_FROM; at += size, n -= size) {
 		size_t steps = (n - CRC_BLOCK) / CRC_STEP, lanes = (n - CRC_BLOCK) % CRC_STEP / CRC_LANES;
 
-		if (steps > CRC_STEPS_MAX) {
+		if (steps > CRC_STEPS_MAX)
 			steps = CRC_STEPS_MAX;
-			lanes = 0;
-		}
 		crc = crc_of_mixed(crc, at, steps, lanes);
 		size = CRC_BLOCK + steps * CRC_STEP + lanes * CRC_LANES;
 	}
