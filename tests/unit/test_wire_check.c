@@ -451,6 +451,64 @@ static void the_header_next_to_it_that_keeps_the_rule_is_legal(void **state)
 	}
 }
 
+/* A header of this opcode that is legal in its phase. */
+static void legal_header(uint8_t bhs[ISCSIP_BHS_LEN], unsigned opcode)
+{
+	struct header h = { opcode, 0x80, 0, 0, 1, { { 0 } } };
+
+	if (opcode == 0x03 || opcode == 0x23)
+		h.flags = 0x81;
+	if (opcode == 0x01) /* a write of which as much may be immediate as one likes */
+		h = (struct header){ opcode, 0xa0, 0, 0, 1, { { 20, NONE } } };
+	if (opcode == 0x20 || opcode == 0x10 || opcode == 0x24)
+		h.at[0].byte = 20, h.at[0].value = NONE;
+	if (opcode == 0x31)
+		h.at[0].byte = 44, h.at[0].value = 1;
+	if (opcode == 0x3f || opcode == 0x32)
+		h.data = 48, h.itt = NONE;
+	write_header(bhs, &h);
+}
+
+static enum iscsip_phase phase_of(unsigned opcode)
+{
+	return opcode == 0x03 || opcode == 0x23 ? L : N;
+}
+
+static void only_pdus_whose_figure_has_a_segment_or_no_task_tag_may_do_so(void **state)
+{
+	/* figures without a data segment: 11.5, 11.14, 11.16, 11.6, 11.15, 11.8 */
+	static const char BARE[] = { 0x02, 0x06, 0x10, 0x22, 0x26, 0x31 };
+	/* "Initiator Task Tag or 0xffffffff", or 0xffffffff: 11.18, 11.16, 11.19, 11.9, 11.17 */
+	static const char TAGLESS[] = { 0x00, 0x10, 0x20, 0x32, 0x3f };
+
+	(void)state;
+	for (unsigned opcode = 0; opcode < 64; opcode++) {
+		uint8_t bhs[ISCSIP_BHS_LEN];
+		struct iscsip_error why;
+
+		if (!among(INITIATOR_OPCODES, sizeof INITIATOR_OPCODES, opcode) &&
+		    !among(TARGET_OPCODES, sizeof TARGET_OPCODES, opcode))
+			continue;
+		legal_header(bhs, opcode);
+		assert_int_equal(rule_of(bhs, receiver_of(opcode), phase_of(opcode), &why), ISCSIP_RULE_NONE);
+		bhs[4] = 1;
+		assert_int_equal(rule_of(bhs, receiver_of(opcode), phase_of(opcode), &why),
+				 opcode == 0x01 ? ISCSIP_RULE_NONE : ISCSIP_RULE_AHS);
+		legal_header(bhs, opcode);
+		bhs[5] = bhs[6] = bhs[7] = 0xff;
+		assert_int_equal(rule_of(bhs, receiver_of(opcode), phase_of(opcode), &why),
+				 among(BARE, sizeof BARE, opcode) ? ISCSIP_RULE_DATA : ISCSIP_RULE_NONE);
+		legal_header(bhs, opcode);
+		if (opcode == 0x00)
+			bhs[0] |= I;
+		if (opcode == 0x10)
+			bhs[1] = 0x81; /* Status SNACK */
+		memset(bhs + 16, 0xff, 4);
+		assert_int_equal(rule_of(bhs, receiver_of(opcode), phase_of(opcode), &why),
+				 among(TAGLESS, sizeof TAGLESS, opcode) ? ISCSIP_RULE_NONE : ISCSIP_RULE_ITT);
+	}
+}
+
 static void every_rule_that_a_header_can_break_has_a_case(void **state)
 {
 	(void)state;
@@ -474,7 +532,19 @@ static void contents_are_format_errors_and_reserved_codes_protocol_errors(void *
 	assert_false(iscsip_rule_is_format_error(ISCSIP_RULE_OPCODE));
 	assert_false(iscsip_rule_is_format_error(ISCSIP_RULE_SENDER));
 	assert_false(iscsip_rule_is_format_error(ISCSIP_RULE_PHASE));
-	assert_false(iscsip_rule_is_format_error(0xffff));
+	assert_false(iscsip_rule_is_format_error(ISCSIP_RULE_AHS_TYPE));
+	assert_true(iscsip_rule_is_format_error(ISCSIP_RULE_AHS_LEN));
+	assert_true(iscsip_rule_is_format_error(ISCSIP_RULE_AHS_TWICE));
+	assert_true(iscsip_rule_is_format_error(ISCSIP_RULE_AHS_CDB));
+	assert_true(iscsip_rule_is_format_error(ISCSIP_RULE_AHS_BIDI));
+	assert_true(iscsip_rule_is_format_error(ISCSIP_RULE_AHS_DIRECTION));
+	assert_true(iscsip_rule_is_format_error(ISCSIP_RULE_RESERVED));
+	assert_true(iscsip_rule_is_format_error(ISCSIP_RULE_FIXED));
+	assert_false(iscsip_rule_is_format_error(ISCSIP_RULE_AHS_LIMIT));
+	assert_false(iscsip_rule_is_format_error(ISCSIP_RULE_DATA_LIMIT));
+	assert_false(iscsip_rule_is_format_error(ISCSIP_RULE_HEADER_DIGEST));
+	for (unsigned rule = ISCSIP_RULE_HEADER_DIGEST + 1; rule <= 0xffff; rule++)
+		assert_false(iscsip_rule_is_format_error((uint16_t)rule));
 }
 
 static void an_unknown_opcode_is_rejected_as_not_supported_and_a_foreign_one_as_a_protocol_error(void **state)
@@ -511,9 +581,17 @@ static void headers_that_a_receiver_has_to_stand_are_legal(void **state)
 		{ 0x02, 0xff, 0, 0, 1, { { 0 } } },             /* function 127 */
 		{ 0x02, 0x85, 0, 0, 1, { { 20, 7 } } },         /* referenced tag with LOGICAL UNIT RESET */
 		{ 0x05 | I, 0x80, 0, 0, 1, { { 0 } } },         /* I on a PDU that has none; no data (11.7.7) */
+		{ 0x05, 0x80, 0, 0, 1, { { 40, NONE } } },      /* no data at the end of all offsets */
+		{ 0x25, 0x80, 0, 0, 1, { { 40, 7 } } },         /* no data anywhere */
 		{ 0x00, 0x80, 0, 0, 1, { { 20, 5 } } },         /* an answer that is a ping as well (11.18.1) */
 		{ 0x04, 0x80, 0, 0, 1, { { 20, NONE } } },      /* an empty Text Request (11.9.1, event 4) */
 		{ 0x21, 0x9e, 0, 0, 1, { { 2, 0x44 }, { 3, 2 } } }, /* a failure: flags and status do not count */
+		{ 0x21, 0x84, 0, 0, 1, { { 44, 1 } } },         /* O, U, o, u one at a time */
+		{ 0x21, 0x82, 0, 0, 1, { { 44, 1 } } },
+		{ 0x21, 0x90, 0, 0, 1, { { 40, 1 } } },
+		{ 0x21, 0x88, 0, 0, 1, { { 40, 1 } } },
+		{ 0x25, 0x85, 0, 4, 1, { { 44, 1 } } },
+		{ 0x25, 0x83, 0, 4, 1, { { 44, 1 } } },
 		{ 0x24, 0x80, 0, 0, 1, { { 20, 5 } } },         /* transfer tag with F (11.10.4) */
 		{ 0x25, 0x06, 0, 4, 1, { { 3, 2 } } },          /* O, U and status without S */
 		{ 0x32, 0x80, 0, 0, 5, { { 36, 6 } } },         /* an unassigned event, an ITT that is not the fixed one */
@@ -568,6 +646,7 @@ int main(void)
 		cmocka_unit_test(every_opcode_with_every_flag_byte_is_judged_without_reading_beyond),
 		cmocka_unit_test(a_header_that_breaks_a_rule_is_told_with_its_byte_and_the_reason_for_a_reject),
 		cmocka_unit_test(the_header_next_to_it_that_keeps_the_rule_is_legal),
+		cmocka_unit_test(only_pdus_whose_figure_has_a_segment_or_no_task_tag_may_do_so),
 		cmocka_unit_test(every_rule_that_a_header_can_break_has_a_case),
 		cmocka_unit_test(contents_are_format_errors_and_reserved_codes_protocol_errors),
 		cmocka_unit_test(an_unknown_opcode_is_rejected_as_not_supported_and_a_foreign_one_as_a_protocol_error),
