@@ -27,7 +27,7 @@
  * in), opcode, immediate bit and padding as the codec has them; the time limit. CmdSN is the login's at an initiator.
  * Digests are never in use during login.
  *
- * Memory: one block of iscsip__login_size() bytes, 9,064 with the default limits on 64-bit machines, whatever the
+ * Memory: one block of iscsip__login_size() bytes, 9,704 with the default limits on 64-bit machines, whatever the
  * peer sends. Secrets are not kept; challenges and responses are wiped by iscsip__login_close().
  */
 #ifndef ISCSIP_LOGIN_LOGIN_H
