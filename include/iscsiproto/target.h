@@ -29,6 +29,9 @@ struct iscsip_login_terms {
 	const struct iscsip_offer *offer; /**< Keys for this login; NULL: those of the configuration. Stays valid to its end. */
 	uint16_t portal_group_tag;        /**< Tag of the portal that the connection came to (RFC 7143 13.9). */
 	const char *target_alias;         /**< TargetAlias to declare, or NULL; stays valid to the end of the login. */
+	/** With info->tsih not 0: the session that it names, whose parameters hold for the new connection too; else NULL. Where no
+	    such session is there, refuse with ISCSIP_LOGIN_SESSION_DOES_NOT_EXIST. */
+	const struct iscsip_session *session;
 };
 
 /** @brief A portal that SendTargets tells of. */
@@ -120,7 +123,8 @@ ISCSIP_API int iscsip_target_session_init(struct iscsip_session **out, void *mem
 					  const struct iscsip_device_ops *dev, void *dev_user, void *nexus, void *user);
 
 /** @brief Answers `identify`. @param[in,out] c the connection. @param[in] terms what is granted; NULL: all defaults, tag 1.
- *  @retval ISCSIP_OK taken. @retval ISCSIP_ESTATE nothing was asked. */
+ *  @retval ISCSIP_OK taken. @retval ISCSIP_ESTATE nothing was asked. @retval ISCSIP_EINVAL the offer lets PDUs come in any order
+ *  (data_pdu_in_order No), but that of the configuration does not: the session has no room to follow that. */
 ISCSIP_API int iscsip_login_grant(struct iscsip_conn *c, const struct iscsip_login_terms *terms);
 
 /**

@@ -78,7 +78,8 @@ static void step(struct iscsip_conn *c, enum iscsip__login_want want)
 	case LOGIN_DONE:
 	case LOGIN_FAILED:
 		c->ops->login_ended(c, want);
-		iscsip__login_close(c->login);
+		if (c->login) /* else the role has closed it, before it told the host that the scratch is free */
+			iscsip__login_close(c->login);
 		c->login = NULL;
 		return;
 	default:
