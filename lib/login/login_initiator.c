@@ -240,6 +240,8 @@ static void initiator_find_method(struct iscsip__login *l)
 		/* a target that has no security stage at all may say nothing and go on (RFC 7143 6.3.1) */
 		if (!l->rx_transit || !initiator_may_go_without(l))
 			initiator_break(l, ISCSIP_EAUTH, "the target did not choose an authentication method");
+		l->nego.open &= ~bit;
+		l->step = STEP_DONE;
 		return;
 	}
 	if (l->nego.refused & bit) {
@@ -325,8 +327,6 @@ static void initiator_security(struct iscsip__login *l)
 /* Whether all that was demanded is there when the target ends the security stage. */
 static bool initiator_is_content(const struct iscsip__login *l)
 {
-	if (l->step == STEP_METHOD)
-		return initiator_may_go_without(l);
 	return l->step == STEP_DONE && (!l->offer->mutual_auth || l->info.peer_authenticated);
 }
 
