@@ -69,6 +69,7 @@ void iscsip__conn_closing(struct iscsip_conn *c)
 		return;
 	c->state = ISCSIP_CONN_CLOSING;
 	c->close_by = c->now + c->cfg->logout_timeout_ms;
+	iscsip__conn_wake(c);
 }
 
 void iscsip_conn_closed(struct iscsip_conn *c, iscsip_time now)

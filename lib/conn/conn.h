@@ -210,6 +210,8 @@ void iscsip__conn_login_gone(struct iscsip_conn *c);
 const struct rx_ops *iscsip__conn_rx_ops(void);
 tx_gone iscsip__conn_gone;
 bool iscsip__conn_has_tx(const struct iscsip_conn *c);
+/* Tells the host that there is something to do, where no door is being passed. */
+void iscsip__conn_wake(struct iscsip_conn *c);
 /* Every door starts and ends with these: no door from inside a callback, errors stay. leave() returns err. */
 int iscsip__conn_enter(struct iscsip_conn *c, iscsip_time now);
 int iscsip__conn_leave(struct iscsip_conn *c, int err);

@@ -13,6 +13,14 @@
 
 /* --- queues --- */
 
+void iscsip__conn_wake(struct iscsip_conn *c)
+{
+	if (!c->in_call && !c->told_wake && c->cfg->host->wake) {
+		c->told_wake = true;
+		c->cfg->host->wake(c->cfg->host->user, c);
+	}
+}
+
 void iscsip__conn_queue(struct iscsip_conn *c, struct conn_item *item, enum conn_queue q)
 {
 	struct conn_item *first = c->queue[q];
@@ -28,10 +36,7 @@ void iscsip__conn_queue(struct iscsip_conn *c, struct conn_item *item, enum conn
 		first->prev->next = item;
 		first->prev = item;
 	}
-	if (!c->in_call && !c->told_wake && c->cfg->host->wake) {
-		c->told_wake = true;
-		c->cfg->host->wake(c->cfg->host->user, c);
-	}
+	iscsip__conn_wake(c);
 }
 
 void iscsip__conn_unqueue(struct iscsip_conn *c, struct conn_item *item)
