@@ -32,6 +32,18 @@ LIB_SRCS := \
 	lib/hash/sha1.c \
 	lib/hash/sha256.c \
 	lib/hash/sha3.c \
+	lib/initiator/initiator_async.c \
+	lib/initiator/initiator_command.c \
+	lib/initiator/initiator_conn.c \
+	lib/initiator/initiator_in.c \
+	lib/initiator/initiator_login.c \
+	lib/initiator/initiator_logout.c \
+	lib/initiator/initiator_nop.c \
+	lib/initiator/initiator_out.c \
+	lib/initiator/initiator_session.c \
+	lib/initiator/initiator_task.c \
+	lib/initiator/initiator_text.c \
+	lib/initiator/initiator_tmf.c \
 	lib/login/chap.c \
 	lib/login/login.c \
 	lib/login/login_initiator.c \

@@ -6,6 +6,17 @@
  * The host makes a session and a connection, each in its own memory, opens the transport, starts the login, and drives the
  * connection's doors (conn.h). Tasks are the host's structs: the library links them, fills in the result, and gives them
  * back exactly once by `task_done`. Data-in lands in the task's vector, data-out is sent from it; nothing is copied.
+ *
+ *     iscsip_initiator_session_init(&s, ...);
+ *     iscsip_initiator_conn_init(&c, ..., s, cid, NULL, now);     the transport is open; drive c until login_done
+ *     iscsip_initiator_submit(s, &task, now);                     drive c until task_done
+ *     iscsip_initiator_logout(c, ISCSIP_LOGOUT_SESSION, 0, now);  drive c until it wants to be closed
+ *     iscsip_conn_closed(c, now);
+ *     iscsip_initiator_session_fini(s);
+ *
+ * Whatever the target does: a task is given back once, at the latest by iscsip_conn_closed() or
+ * iscsip_initiator_session_fini(); no byte is written outside the vectors of a task; and no memory grows. What breaks the
+ * protocol ends the connection (recovery level 0: RFC 7143 7.1.4), and iscsip_conn_error() says what it was.
  */
 #ifndef ISCSIPROTO_INITIATOR_H
 #define ISCSIPROTO_INITIATOR_H
@@ -20,17 +31,24 @@ extern "C" {
 /** @brief How a task ended. */
 struct iscsip_result {
 	int err;               /**< ISCSIP_OK: the target answered, `response` and `status` are valid. Else why it did not:
-	                            ISCSIP_ECLOSED, ISCSIP_ETIMEDOUT (aborted), ISCSIP_EPROTO, ISCSIP_EHOST (aborted by the host). */
+	                            ISCSIP_EHOST aborted by task management, of this host or (with FastAbort) of another one;
+	                            ISCSIP_ETIMEDOUT aborted after `timeout_ms`; ISCSIP_EDIGEST data-in came with a wrong digest, and it
+	                            was aborted; ISCSIP_EPROTO rejected (`reject_reason`), or the protocol was broken; ISCSIP_ECLOSED
+	                            the connection is lost, or the session logged out; or another fatal error of the connection. */
 	uint8_t response;      /**< Service response (RFC 7143 11.4.3); 0: completed at the target. */
 	uint8_t status;        /**< SAM status. */
-	uint8_t reject_reason; /**< Where the target rejected the command: Reject reason; else 0. */
+	uint8_t reject_reason; /**< Where the target rejected a PDU of the task: the #iscsip_reject_reason; else 0. With `err`
+	                            ISCSIP_EPROTO it was the command itself, which was then not executed. */
 	bool issued;           /**< It reached the wire: whether it was executed is unknown where `err` is not OK. */
 	uint16_t sense_len;    /**< Bytes at `sense` of the task that are filled in. */
-	bool in_overflow;      /**< There was more data-in than room, by `in_residual`. */
-	bool out_overflow;     /**< More data-out was wanted than offered, by `out_residual`. */
-	uint32_t in_residual;  /**< Bytes of room not filled, or with in_overflow bytes that had no room. */
-	uint32_t out_residual; /**< Bytes offered and not taken, or with out_overflow bytes wanted beyond. */
-	uint32_t in_len;       /**< Bytes that really landed in the data-in vector. */
+	uint16_t status_qualifier; /**< SAM-5 status qualifier; 0 unless iSCSIProtocolLevel is 2 (RFC 7144). */
+	bool in_overflow;      /**< There was more data-in than room, by `in_residual`, as the target says. */
+	bool out_overflow;     /**< More data-out was wanted than offered, by `out_residual`, as the target says. */
+	uint32_t in_residual;  /**< Bytes of room that were not filled, counted here and not told by the target; with in_overflow
+	                            bytes that had no room. */
+	uint32_t out_residual; /**< Bytes offered and not taken, or with out_overflow bytes wanted beyond, as the target says. */
+	uint32_t in_len;       /**< Bytes that landed in the data-in vector: these and no more are there, from its beginning on, where
+	                            data comes in order (DataPDUInOrder, DataSequenceInOrder: the default). */
 };
 
 /** @brief A SCSI task. The host fills in the upper part, zeroes the rest, and leaves it alone until `task_done`. */
@@ -49,19 +67,19 @@ struct iscsip_task {
 	uint32_t out_len;               /**< Bytes of data-out. */
 	uint32_t in_len;                /**< Bytes of room for data-in. */
 	void *sense;                    /**< Room for sense data, or NULL. */
-	uint16_t sense_cap;             /**< Its bytes. */
-	uint32_t timeout_ms;            /**< Time until it is aborted; 0: none. */
+	uint16_t sense_cap;             /**< Its bytes; 252 hold any, what is beyond is cut off. */
+	uint32_t timeout_ms;            /**< Time from submitting until it is aborted; 0: none. */
 	struct iscsip_result result;    /**< Filled in before task_done. */
-	uint64_t priv[16];              /**< The library's. */
+	uint64_t priv[22];              /**< The library's; need not be set. */
 };
 
 /** @brief The host's side of an initiator; every callback is given the session's `user` pointer first. */
 struct iscsip_initiator_ops {
 	size_t struct_size; /**< sizeof(struct iscsip_initiator_ops) as the host was compiled. */
 	/**
-	 * The login of @p c ended. @p status ISCSIP_LOGIN_OK: full feature phase. Else it was refused: the connection closes;
-	 * with 0101 and 0102 info->redirect says where to try, after info was kept. @p err is ISCSIP_OK, or why the login ended
-	 * without a status. The scratch memory is free again. Required.
+	 * The login of @p c ended. @p status ISCSIP_LOGIN_SUCCESS: full feature phase. Else it was refused: the connection closes;
+	 * with 0101 and 0102 info->redirect says where to try. @p err is ISCSIP_OK, or why the login failed (with a refusal:
+	 * ISCSIP_ELOGIN). @p info is valid during the call; the scratch memory is the host's again when it has returned. Required.
 	 */
 	void (*login_done)(void *user, struct iscsip_conn *c, int err, uint16_t status, const struct iscsip_login_info *info);
 	/** A CHAP secret is needed; answer with iscsip_login_chap(). NULL: CHAP fails. */
@@ -78,25 +96,62 @@ struct iscsip_initiator_ops {
 	void (*auth_step)(void *user, struct iscsip_conn *c, const struct iscsip_login_info *info);
 	/** A task is the host's again; t->result says how it ended. Required for tasks. */
 	void (*task_done)(void *user, struct iscsip_task *t);
-	/** A task management request ended: @p err ISCSIP_OK with its response (#iscsip_tmf_response), or why it had none. */
+	/** A task management request ended: @p err ISCSIP_OK with its response (#iscsip_tmf_response), or why it had none:
+	 *  ISCSIP_EAGAIN the target had no room for it (Reject reason 6), ISCSIP_EPROTO it was rejected for another reason. The
+	 *  tasks that it affects were given back before. May be NULL. */
 	void (*tmf_done)(void *user, void *cookie, int err, uint8_t response);
-	/** A ping was answered with @p data (valid during the call). */
+	/** A ping ended. @p err ISCSIP_OK: it came back, and the first @p len bytes of its @p data (the host's own) with it, as they
+	 *  were sent; a target may return fewer than it was sent. ISCSIP_EPROTO: other bytes came back, or it was rejected. May be NULL. */
 	void (*ping_done)(void *user, void *cookie, int err, const void *data, size_t len);
-	/** A pair of a text response; @p key NULL: the response is complete, @p err says how it ended. */
+	/** A pair of a text response; the strings are ended by a NUL and valid during the call. @p key NULL: the answer is complete,
+	 *  @p err says how it ended: ISCSIP_ENOSPC for a pair longer than limits.text_max, ISCSIP_EPROTO for text that is none or a request
+	 *  that was rejected. Pairs that the library acts on (MaxRecvDataSegmentLength) are told too. May be NULL. */
 	void (*text)(void *user, void *cookie, int err, const char *key, const char *value, size_t len);
-	/** The logout was answered: @p response as RFC 7143 11.15.1; the connection closes itself. */
+	/** The logout ended: @p err ISCSIP_OK with its @p response (#iscsip_logout_response_code); with 0 what was logged out closes.
+	 *  May be NULL. */
 	void (*logout_done)(void *user, struct iscsip_conn *c, int err, uint8_t response, uint16_t time2wait,
 			    uint16_t time2retain);
-	/** An Asynchronous Message; valid during the call. LOGOUT_REQUEST is the host's to obey with iscsip_initiator_logout(). */
+	/**
+	 * An Asynchronous Message; valid during the call. With SCSI events `data` is the sense data; of other data up to 512 bytes
+	 * are kept. ISCSIP_ASYNC_LOGOUT is the host's to obey with iscsip_initiator_logout() within param[2] seconds. Of the
+	 * others the library does its part after this call: connections that are dropped close, a negotiation that the target
+	 * asks for is begun with an empty request unless the host began one, and with FastAbort the tasks of the logical unit
+	 * are given back with ISCSIP_EHOST. May be NULL.
+	 */
 	void (*async)(void *user, struct iscsip_conn *c, const struct iscsip_async_message *a);
 	/** The session's state has changed; @p why is NULL without an error. May be NULL. */
 	void (*state)(void *user, struct iscsip_session *s, int state, const struct iscsip_error *why);
 };
 
-/** @brief Bytes of memory for an initiator connection. @param[in] cfg a checked configuration. */
+/**
+ * @brief Rules of the conversation that a target can break: iscsip_error::rule of a connection, beside those of
+ *     #iscsip_pdu_rule. iscsip_error::arg is the number or tag at fault.
+ */
+enum iscsip_initiator_rule {
+	ISCSIP_RULE_TASK_TAG = 256,        /**< A task tag that was never given out. arg: the tag. */
+	ISCSIP_RULE_TASK_KIND = 257,       /**< The task has another kind, connection or direction, or was not sent yet. arg: the tag. */
+	ISCSIP_RULE_TASK_LUN = 258,        /**< R2T for another LUN than the command's (RFC 7143 4.2.5.3). arg: the tag. */
+	ISCSIP_RULE_STATSN = 259,          /**< A status number was left out (7.9). arg: the number. */
+	ISCSIP_RULE_DATASN = 260,          /**< A DataSN or R2TSN was left out (7.9). arg: the number. */
+	ISCSIP_RULE_EXPDATASN = 261,       /**< The response counts other Data-In PDUs than came (11.4.8). arg: its count. */
+	ISCSIP_RULE_IN_RANGE = 262,        /**< Data-in outside the room of the task. arg: the offset. */
+	ISCSIP_RULE_IN_ORDER = 263,        /**< Data-in out of order (13.18, 13.19). arg: the offset. */
+	ISCSIP_RULE_IN_BIDI = 264,         /**< Status of a bidirectional command in a Data-In (11.7.3). arg: the tag. */
+	ISCSIP_RULE_R2T_RANGE = 265,       /**< R2T outside the data of the task (11.8.4). arg: the offset. */
+	ISCSIP_RULE_R2T_BURST = 266,       /**< R2T for more than MaxBurstLength (11.8.4). arg: the length. */
+	ISCSIP_RULE_R2T_COUNT = 267,       /**< More than MaxOutstandingR2T (13.17). arg: the tag. */
+	ISCSIP_RULE_R2T_ORDER = 268,       /**< R2Ts that are not continuous (13.19). arg: the offset. */
+	ISCSIP_RULE_SENSE_LEN = 269,       /**< SenseLength runs past the data segment (11.4.7.1). arg: the length. */
+	ISCSIP_RULE_RESIDUAL_LEN = 270,    /**< An underflow larger than what was expected (11.4.5). arg: the count. */
+	ISCSIP_RULE_TEXT_FINAL = 271,      /**< A final answer to a text request that was not the last (11.11.1). arg: the tag. */
+	ISCSIP_RULE_PING_DATA = 272,       /**< More data came back than the ping had (11.19). arg: the length. */
+	ISCSIP_RULE_LOGIN_STATSN = 273     /**< As STATSN, during login. arg: the number. */
+};
+
+/** @brief Bytes of memory for an initiator connection. @param[in] cfg a checked configuration. @return The bytes. */
 ISCSIP_API size_t iscsip_initiator_conn_size(const struct iscsip_config *cfg);
 
-/** @brief Bytes of memory for an initiator session. @param[in] cfg a checked configuration. */
+/** @brief Bytes of memory for an initiator session. @param[in] cfg a checked configuration. @return The bytes. */
 ISCSIP_API size_t iscsip_initiator_session_size(const struct iscsip_config *cfg);
 
 /** @brief What a session is, beyond the configuration. */
@@ -122,7 +177,11 @@ ISCSIP_API int iscsip_initiator_session_init(struct iscsip_session **out, void *
  * @param[in] len its bytes. @param[in] login scratch, aligned to 8, until login_done. @param[in] login_len its bytes.
  * @param[in,out] s the session. @param[in] cid connection ID, unique in the session. @param[in] user the connection's own pointer.
  * @param[in] now the time.
+ * A session whose connections are all gone may have a new one: it then begins anew, with TSIH 0, which reinstates it at
+ * the target if that still holds it (RFC 7143 6.3.5).
  * @retval ISCSIP_OK made. @retval ISCSIP_ENOSPC too little memory. @retval ISCSIP_EAGAIN no connection slot is free.
+ * @retval ISCSIP_EINVAL names or offer that are no good, or memory that is not aligned.
+ * @retval ISCSIP_ESTATE a first connection is still logging in, or the session is logging out.
  */
 ISCSIP_API int iscsip_initiator_conn_init(struct iscsip_conn **out, void *mem, size_t len, void *login, size_t login_len,
 					  struct iscsip_session *s, uint16_t cid, void *user, iscsip_time now);
@@ -136,9 +195,12 @@ ISCSIP_API int iscsip_initiator_conn_init(struct iscsip_conn **out, void *mem, s
 ISCSIP_API int iscsip_initiator_submit(struct iscsip_session *s, struct iscsip_task *t, iscsip_time now);
 
 /**
- * @brief Gives up a task: ABORT TASK is sent where it was issued, and task_done comes with ISCSIP_EHOST when that is answered;
- *     at once where it was not.
- * @retval ISCSIP_OK under way. @retval ISCSIP_ENOENT the task is not the library's. @retval ISCSIP_EAGAIN no room for the request now.
+ * @brief Gives up a task: ABORT TASK is sent where it was issued, and task_done comes with ISCSIP_EHOST when that is answered,
+ *     or as the task ended if its response was faster; at once where it was not issued, before this call returns.
+ *
+ * A target that does not answer within config's nop_timeout_ms, or refuses, loses the connection. Several aborts are sent one
+ * after the other.
+ * @retval ISCSIP_OK under way, or done. @retval ISCSIP_ENOENT the task is not the library's.
  * @param[in,out] s the session. @param[in,out] t the task. @param[in] now the time.
  */
 ISCSIP_API int iscsip_initiator_abort(struct iscsip_session *s, struct iscsip_task *t, iscsip_time now);
@@ -146,7 +208,9 @@ ISCSIP_API int iscsip_initiator_abort(struct iscsip_session *s, struct iscsip_ta
 /**
  * @brief Sends a task management request; tmf_done answers.
  *
- * Tasks that the function affects are given back with ISCSIP_EHOST when it was answered with success (RFC 7143 4.2.3.3).
+ * Tasks that the function affects (RFC 7143 4.2.3.2), as far as they were issued before it, are given back with ISCSIP_EHOST when it
+ * was answered with success, before tmf_done. It is marked for immediate delivery. TASK REASSIGN needs recovery level 2 and
+ * is refused.
  * @param[in,out] s the session. @param[in] function an #iscsip_tmf_function. @param[in] lun the LUN bytes, where the function has one.
  * @param[in] ref the task, for ABORT TASK and QUERY TASK; else NULL. @param[in] cookie given to tmf_done. @param[in] now the time.
  * @retval ISCSIP_OK under way. @retval ISCSIP_EAGAIN one is under way already. @retval ISCSIP_ESTATE not logged in.
@@ -156,7 +220,7 @@ ISCSIP_API int iscsip_initiator_tmf(struct iscsip_session *s, uint8_t function, 
 				    void *cookie, iscsip_time now);
 
 /**
- * @brief Sends a ping (NOP-Out); ping_done answers.
+ * @brief Sends a ping (NOP-Out); ping_done answers. Also a ping that the library itself sends (nop_interval_ms) is one under way.
  * @param[in,out] c the connection. @param[in] data ping data, stays until ping_done; may be NULL. @param[in] len its bytes, at most what the target takes.
  * @param[in] cookie given to ping_done. @param[in] now the time.
  * @retval ISCSIP_OK under way. @retval ISCSIP_EAGAIN one is under way. @retval ISCSIP_ESTATE not in full feature phase.
@@ -166,18 +230,24 @@ ISCSIP_API int iscsip_initiator_ping(struct iscsip_conn *c, const void *data, si
 /**
  * @brief Sends a text request (RFC 7143 11.10) with the pairs at @p text; `text` answers, pair by pair.
  *
- * `SendTargets=All` in a discovery session lists targets. A pair `MaxRecvDataSegmentLength=N` puts N in force when answered.
+ * `SendTargets=All` in a discovery session lists targets. A pair `MaxRecvDataSegmentLength=N` puts N in force: a larger one when the
+ * request is sent, a smaller one when it was answered; N is at most what the host's memory takes. One that the target
+ * declares in its answer holds from then on.
  * @param[in,out] c the connection. @param[in] text pairs, each ended by a NUL; stays until the answer is complete.
  * @param[in] len their bytes, NULs included. @param[in] cookie given to `text`. @param[in] now the time.
  * @retval ISCSIP_OK under way. @retval ISCSIP_EAGAIN one is under way. @retval ISCSIP_ESTATE not in full feature phase.
+ * @retval ISCSIP_EINVAL the text does not end with a NUL, has no key=value, or a key that may not stand there.
  */
 ISCSIP_API int iscsip_initiator_text(struct iscsip_conn *c, const char *text, size_t len, void *cookie, iscsip_time now);
 
 /**
- * @brief Logs out. No task may be submitted on the connection any more; those under way may still end before the answer.
+ * @brief Logs out. No task may be submitted on the connection any more; those under way may still end before the answer, the
+ *     others are given back with ISCSIP_ECLOSED when the connection closes. Nothing else is sent after the request
+ *     (RFC 7143 11.14), so wait for the tasks first.
  * @param[in,out] c the connection to send it on. @param[in] reason an #iscsip_logout_reason. @param[in] cid for CONNECTION and RECOVERY.
  * @param[in] now the time.
  * @retval ISCSIP_OK under way. @retval ISCSIP_ESTATE not in full feature phase.
+ * @retval ISCSIP_EINVAL no such reason, or one that this recovery level does not have.
  */
 ISCSIP_API int iscsip_initiator_logout(struct iscsip_conn *c, uint8_t reason, uint16_t cid, iscsip_time now);
 

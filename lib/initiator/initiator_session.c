@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The session of an initiator: its memory, its states, the command window, the tags, and what is due when.
+ *
+ * States (enum iscsip_session_state, RFC 7143 8.3.1): FREE until a connection is in full feature phase, then LOGGED_IN until
+ * the last one is gone: FREE again after a logout, else FAILED. From FREE and FAILED a new connection begins anew.
+ *
+ * Window (4.2.2.1): a command may be numbered while cmdsn <= maxcmdsn. Tasks beyond wait in the session's line, where they
+ * cost nothing; the line moves when a PDU raises maxcmdsn.
+ *
+ * Time: the list of tasks with a limit is sorted, so the next one due is its first (initiator_task.c).
+ */
+#include "initiator/initiator.h"
+
+/* --- memory --- */
+
+static uint32_t ini_tag_count(const struct iscsip_config *cfg)
+{
+	return cfg->limits.max_tasks + cfg->limits.max_conns * INI_CONN_TAGS + 1u;
+}
+
+/* What a target may ask for at once: what the offer promises it, for each task. */
+static uint32_t ini_r2t_count(const struct iscsip_config *cfg)
+{
+	return cfg->limits.max_tasks * cfg->offer->max_outstanding_r2t;
+}
+
+static struct ini_session *ini_session_carve(struct arena *a, const struct iscsip_config *cfg)
+{
+	struct ini_session *s = arena_take(a, sizeof *s, _Alignof(struct ini_session));
+	size_t tag_len = iscsip_ddp_size(ini_tag_count(cfg));
+	void *tags = arena_take(a, tag_len, ISCSIP_DDP_ALIGN);
+	struct ini_r2t *r2ts = arena_take_array(a, ini_r2t_count(cfg), sizeof *r2ts, _Alignof(struct ini_r2t));
+	static const struct iscsip_ddp_layout layout = ISCSIP_DDP_LAYOUT_TASKS;
+
+	if (s && r2ts)
+		memset(s, 0, sizeof *s);
+	if (!iscsip__session_carve(r2ts ? &s->base : NULL, a, cfg) || !r2ts)
+		return NULL;
+	s->r2ts = r2ts;
+	s->r2t_count = ini_r2t_count(cfg);
+	return iscsip_ddp_init(&s->tags, tags, tag_len, ini_tag_count(cfg), &layout) ? NULL : s;
+}
+
+size_t iscsip_initiator_session_size(const struct iscsip_config *cfg)
+{
+	struct arena a;
+
+	arena_count(&a);
+	(void)ini_session_carve(&a, cfg);
+	return arena_size(&a);
+}
+
+static iscsip_time ini_session_deadline(const struct iscsip_session *base)
+{
+	const struct ini_session *s = ini_of(base);
+	iscsip_time t = s->tmf_deadline;
+
+	if (s->lists[INI_TIMED].first && ini_priv(s->lists[INI_TIMED].first)->deadline < t)
+		t = ini_priv(s->lists[INI_TIMED].first)->deadline;
+	return t;
+}
+
+/* A task whose time is over is aborted; one that was not issued is given back at once. */
+static int ini_session_tick(struct iscsip_session *base, iscsip_time now)
+{
+	struct ini_session *s = ini_of(base);
+	struct iscsip_task *t;
+
+	if (now >= s->tmf_deadline) {
+		s->tmf_deadline = ISCSIP_TIME_NEVER;
+		if (s->tmf_conn)
+			(void)iscsip__conn_fail(s->tmf_conn->c, ISCSIP_ETIMEDOUT, 0, s->tmf.itt);
+	}
+	while ((t = s->lists[INI_TIMED].first) != NULL && now >= ini_priv(t)->deadline)
+		iscsip__initiator_abort(s, t, ISCSIP_ETIMEDOUT, now);
+	return ISCSIP_OK;
+}
+
+static const struct session_role ini_session_role = { ini_session_deadline, ini_session_tick };
+
+void iscsip__initiator_session_begin(struct ini_session *s)
+{
+	const struct iscsip_config *cfg = s->base.cfg;
+
+	s->base.tsih = 0;
+	s->cmdsn = s->expcmdsn = cfg->initial_cmdsn;
+	s->maxcmdsn = s->cmdsn - 1u;
+	s->logging_out = s->logged_out = false;
+	iscsip_params_init(&s->base.params);
+}
+
+int iscsip_initiator_session_init(struct iscsip_session **out, void *mem, size_t len, const struct iscsip_config *cfg,
+				  const struct iscsip_initiator_identity *id, const struct iscsip_initiator_ops *ops, void *user)
+{
+	struct ini_session *s;
+	struct arena a;
+
+	if (!mem || (uintptr_t)mem % ARENA_ALIGN != 0 || iscsip_config_check(cfg) || !cfg->node_name || !id ||
+	    !ops || ops->struct_size < sizeof *ops || !ops->login_done)
+		return ISCSIP_EINVAL;
+	arena_open(&a, mem, len);
+	s = ini_session_carve(&a, cfg);
+	if (!s)
+		return ISCSIP_ENOSPC;
+	s->base.ops = &ini_session_role;
+	s->base.user = user;
+	s->ops = ops;
+	s->target_name = id->target_name;
+	memcpy(s->base.isid, id->isid, sizeof s->base.isid);
+	s->tmf_deadline = ISCSIP_TIME_NEVER;
+	iscsip__initiator_session_begin(s);
+	*out = &s->base;
+	return ISCSIP_OK;
+}
+
+int iscsip_initiator_session_fini(struct iscsip_session *base)
+{
+	struct ini_session *s = ini_of(base);
+
+	if (base->conn_count || s->opening)
+		return ISCSIP_EBUSY;
+	iscsip__initiator_drop_tasks(s, NULL, true, ISCSIP_ECLOSED);
+	return ISCSIP_OK;
+}
+
+void iscsip__initiator_state(struct ini_session *s, int state, const struct iscsip_error *why)
+{
+	if (s->base.state == state)
+		return;
+	s->base.state = (uint8_t)state;
+	if (s->ops->state)
+		s->ops->state(s->base.user, &s->base, state, why && why->code != ISCSIP_OK ? why : NULL);
+}
+
+/* --- window --- */
+
+void iscsip__initiator_window(struct ini_session *s, uint32_t expcmdsn, uint32_t maxcmdsn)
+{
+	if (serial_lt(maxcmdsn, expcmdsn - 1u))
+		return;
+	if (serial_lt(s->expcmdsn, expcmdsn))
+		s->expcmdsn = expcmdsn;
+	if (!serial_lt(s->maxcmdsn, maxcmdsn))
+		return;
+	s->maxcmdsn = maxcmdsn;
+	if (s->waiting.first)
+		iscsip__initiator_pump(s);
+}
+
+/* --- tags --- */
+
+int iscsip__initiator_tag(struct ini_session *s, struct conn_item *owner, const struct iscsip_vec_cursor *at,
+			  uint32_t len, uint32_t *itt)
+{
+	struct iscsip_ddp_region r = { .owner = owner, .len = len };
+	int err;
+
+	if (at)
+		r.at = *at;
+	err = iscsip_ddp_bind(s->tags, &r, 0, itt);
+	if (!err && *itt >> 16 > s->tag_top)
+		s->tag_top = *itt >> 16;
+	return err;
+}
+
+struct conn_item *iscsip__initiator_find(const struct ini_session *s, uint32_t itt, bool *known)
+{
+	struct iscsip_ddp_query q = { .tag = itt };
+	struct iscsip_ddp_hit hit;
+
+	*known = itt >> 16 <= s->tag_top;
+	return iscsip_ddp_find(s->tags, &q, &hit) == ISCSIP_OK ? hit.owner : NULL;
+}
+
+int iscsip__initiator_request(struct ini_conn *ic, struct ini_request *r, enum ini_kind kind, void *cookie)
+{
+	int err = iscsip__initiator_tag(ic->s, &r->item, NULL, 0, &r->itt);
+
+	if (err)
+		return err;
+	r->item.kind = (uint8_t)kind;
+	r->cookie = cookie;
+	r->busy = true;
+	r->ended = false;
+	iscsip__conn_queue(ic->c, &r->item, CONN_Q_URGENT);
+	return ISCSIP_OK;
+}
+
+void iscsip__initiator_answered(struct ini_session *s, struct ini_request *r)
+{
+	if (r->busy)
+		(void)iscsip_ddp_release(s->tags, r->itt);
+	r->busy = false;
+}
+
+/* --- lines --- */
+
+void iscsip__initiator_line_add(struct ini_line *l, struct iscsip_task *t)
+{
+	struct ini_task *p = ini_priv(t);
+
+	p->line_before = l->last;
+	p->line_after = NULL;
+	p->in_line = true;
+	if (l->last)
+		ini_priv(l->last)->line_after = t;
+	else
+		l->first = t;
+	l->last = t;
+}
+
+void iscsip__initiator_line_drop(struct ini_line *l, struct iscsip_task *t)
+{
+	struct ini_task *p = ini_priv(t);
+
+	if (p->line_before)
+		ini_priv(p->line_before)->line_after = p->line_after;
+	else
+		l->first = p->line_after;
+	if (p->line_after)
+		ini_priv(p->line_after)->line_before = p->line_before;
+	else
+		l->last = p->line_before;
+	p->line_before = p->line_after = NULL;
+	p->in_line = false;
+}
