@@ -31,7 +31,7 @@ static void on_task(void *user, struct iscsip_task *t)
 {
 	struct ini_rig *r = user;
 
-	assert_true(r->done_count < RIG_TASKS);
+	assert_true(r->done_count < IT_TASKS);
 	r->done[r->done_count++] = t;
 	if (r->on_task)
 		r->on_task(r, t);
@@ -68,7 +68,7 @@ static void on_text(void *user, void *cookie, int err, const char *key, const ch
 		return;
 	}
 	assert_int_equal(strlen(value), len);
-	if (r->text_pairs < RIG_TEXTS)
+	if (r->text_pairs < IT_TEXTS)
 		snprintf(r->text[r->text_pairs], sizeof r->text[0], "%s=%s", key, value);
 	r->text_pairs++;
 }
@@ -121,13 +121,13 @@ static const struct iscsip_initiator_ops OPS = {
 	.state = on_state,
 };
 
-static void rig_random(void *user, uint8_t *dst, size_t len)
+static void it_random(void *user, uint8_t *dst, size_t len)
 {
 	(void)user;
 	memset(dst, 0x5a, len);
 }
 
-static void rig_wake(void *user, struct iscsip_conn *c)
+static void it_wake(void *user, struct iscsip_conn *c)
 {
 	struct ini_rig *r = user;
 
@@ -137,7 +137,7 @@ static void rig_wake(void *user, struct iscsip_conn *c)
 
 /* --- making --- */
 
-void rig_init(struct ini_rig *r)
+void it_init(struct ini_rig *r)
 {
 	memset(r, 0, sizeof *r);
 	iscsip_config_init(&r->cfg, sizeof r->cfg);
@@ -146,8 +146,8 @@ void rig_init(struct ini_rig *r)
 	r->offer.header_digest.count = r->offer.data_digest.count = 1;
 	r->offer.header_digest.item[0] = r->offer.data_digest.item[0] = ISCSIP_DIGEST_NONE;
 	r->host.struct_size = sizeof r->host;
-	r->host.random = rig_random;
-	r->host.wake = rig_wake;
+	r->host.random = it_random;
+	r->host.wake = it_wake;
 	r->host.user = r;
 	r->cfg.host = &r->host;
 	r->cfg.offer = &r->offer;
@@ -169,7 +169,7 @@ static void *exact(size_t n)
 	return p;
 }
 
-void rig_open(struct ini_rig *r)
+void it_open(struct ini_rig *r)
 {
 	struct iscsip_initiator_identity id = { r->discovery ? NULL : "iqn.2026-01.test:target", { 0x40, 1, 2, 3, 4, 5 } };
 	size_t session_len, conn_len, login_len;
@@ -209,7 +209,7 @@ static size_t pulled(struct ini_rig *r, uint8_t *dst, size_t room)
 	return n;
 }
 
-void rig_drain(struct ini_rig *r)
+void it_drain(struct ini_rig *r)
 {
 	size_t n;
 
@@ -219,7 +219,7 @@ void rig_drain(struct ini_rig *r)
 		assert_true(room > 0);
 		if (r->step && r->step < room)
 			room = r->step;
-		if (r->doors == RIG_PUSH) {
+		if (r->doors == IT_PUSH) {
 			ptrdiff_t got = iscsip_conn_tx_pull(r->c, r->out + r->out_len, room, r->now);
 
 			n = got > 0 ? (size_t)got : 0;
@@ -233,8 +233,8 @@ void rig_drain(struct ini_rig *r)
 /* Bytes through rx_next and rx_done, as a host with readv() would do it. */
 static size_t placed(struct ini_rig *r, const uint8_t *p, size_t n)
 {
-	struct iscsip_vec stage = { r->stage, r->doors == RIG_STAGE ? sizeof r->stage : 0 }, vec[4];
-	int cnt = iscsip_conn_rx_next(r->c, r->doors == RIG_STAGE ? &stage : NULL, vec, 4), i;
+	struct iscsip_vec stage = { r->stage, r->doors == IT_STAGE ? sizeof r->stage : 0 }, vec[4];
+	int cnt = iscsip_conn_rx_next(r->c, r->doors == IT_STAGE ? &stage : NULL, vec, 4), i;
 	size_t put = 0;
 	ptrdiff_t left;
 
@@ -256,7 +256,7 @@ static size_t placed(struct ini_rig *r, const uint8_t *p, size_t n)
 	return put - (size_t)left;
 }
 
-size_t rig_feed(struct ini_rig *r, const void *p, size_t n)
+size_t it_feed(struct ini_rig *r, const void *p, size_t n)
 {
 	const uint8_t *at = p;
 	size_t sum = 0;
@@ -264,7 +264,7 @@ size_t rig_feed(struct ini_rig *r, const void *p, size_t n)
 	while (sum < n) {
 		size_t m = r->step && r->step < n - sum ? r->step : n - sum, took;
 
-		if (r->doors == RIG_PUSH) {
+		if (r->doors == IT_PUSH) {
 			ptrdiff_t got = iscsip_conn_rx_push(r->c, at + sum, m, r->now);
 
 			if (got < 0)
@@ -280,7 +280,7 @@ size_t rig_feed(struct ini_rig *r, const void *p, size_t n)
 	return sum;
 }
 
-size_t rig_encode(struct ini_rig *r, uint8_t *dst, const struct iscsip_pdu *h, const void *data, uint32_t len, int spoil)
+size_t it_encode(struct ini_rig *r, uint8_t *dst, const struct iscsip_pdu *h, const void *data, uint32_t len, int spoil)
 {
 	struct iscsip_pdu pdu = *h;
 	uint32_t at = ISCSIP_BHS_LEN, pad = iscsip_pad4(len) - len;
@@ -301,7 +301,7 @@ size_t rig_encode(struct ini_rig *r, uint8_t *dst, const struct iscsip_pdu *h, c
 	return at;
 }
 
-void rig_give(struct ini_rig *r, struct iscsip_pdu *h, const void *data, uint32_t len)
+void it_give(struct ini_rig *r, struct iscsip_pdu *h, const void *data, uint32_t len)
 {
 	uint8_t *buf = exact(len + 64u);
 	size_t n;
@@ -311,8 +311,8 @@ void rig_give(struct ini_rig *r, struct iscsip_pdu *h, const void *data, uint32_
 	h->reply.maxcmdsn = r->expcmdsn + r->window - 1u;
 	if (iscsip_pdu_uses_statsn(h))
 		r->statsn++;
-	n = rig_encode(r, buf, h, data, len, 0);
-	rig_feed(r, buf, n);
+	n = it_encode(r, buf, h, data, len, 0);
+	it_feed(r, buf, n);
 	free(buf);
 }
 
@@ -324,13 +324,13 @@ static void forget(struct ini_rig *r, size_t n)
 	r->out_len -= n;
 }
 
-struct rig_pdu *rig_take(struct ini_rig *r, uint8_t opcode)
+struct it_pdu *it_take(struct ini_rig *r, uint8_t opcode)
 {
-	struct rig_pdu *g = &r->got;
+	struct it_pdu *g = &r->got;
 	struct iscsip_pdu_lengths len;
 	struct iscsip_error why;
 
-	rig_drain(r);
+	it_drain(r);
 	assert_true(r->out_len >= ISCSIP_BHS_LEN);
 	memset(&g->h, 0, sizeof g->h);
 	assert_int_equal(iscsip_pdu_decode(&g->h, r->out), ISCSIP_OK);
@@ -361,9 +361,9 @@ struct rig_pdu *rig_take(struct ini_rig *r, uint8_t opcode)
 	return g;
 }
 
-void rig_quiet(struct ini_rig *r)
+void it_quiet(struct ini_rig *r)
 {
-	rig_drain(r);
+	it_drain(r);
 	assert_int_equal(r->out_len, 0);
 }
 
@@ -384,11 +384,11 @@ static void target_answer(struct ini_rig *r, struct iscsip__login *l)
 	assert_int_equal(iscsip__login_tx(l, &pdu), ISCSIP_OK);
 	text = iscsip__login_tx_text(l, &len);
 	pdu.opcode = ISCSIP_OP_LOGIN_RESPONSE;
-	rig_give(r, &pdu, text, (uint32_t)len);
+	it_give(r, &pdu, text, (uint32_t)len);
 	iscsip__login_tx_done(l);
 }
 
-void rig_login(struct ini_rig *r)
+void it_login(struct ini_rig *r)
 {
 	struct iscsip__login_limits limits;
 	struct iscsip__login_setup setup = { .limits = &limits, .offer = &r->target_offer, .random = target_random };
@@ -405,7 +405,7 @@ void rig_login(struct ini_rig *r)
 	for (i = 0; i < 40 && iscsip__login_want(l) != LOGIN_DONE; i++) {
 		switch (iscsip__login_want(l)) {
 		case LOGIN_RX:
-			rig_take(r, ISCSIP_OP_LOGIN_REQUEST);
+			it_take(r, ISCSIP_OP_LOGIN_REQUEST);
 			assert_int_equal(iscsip__login_rx(l, &r->got.h), ISCSIP_OK);
 			assert_int_equal(iscsip__login_rx_text(l, r->got.data, r->got.h.data_len), ISCSIP_OK);
 			assert_int_equal(iscsip__login_rx_end(l), ISCSIP_OK);
@@ -436,23 +436,23 @@ void rig_login(struct ini_rig *r)
 	assert_int_equal(iscsip_session_tsih(r->s), 0x1234);
 }
 
-void rig_begin(struct ini_rig *r)
+void it_begin(struct ini_rig *r)
 {
-	rig_init(r);
-	rig_open(r);
-	rig_login(r);
+	it_init(r);
+	it_open(r);
+	it_login(r);
 }
 
-void rig_close(struct ini_rig *r)
+void it_close(struct ini_rig *r)
 {
 	iscsip_conn_closed(r->c, r->now);
 	assert_int_equal(iscsip_conn_state(r->c), ISCSIP_CONN_CLOSED);
 }
 
-void rig_end(struct ini_rig *r)
+void it_end(struct ini_rig *r)
 {
 	if (r->c && iscsip_conn_state(r->c) != ISCSIP_CONN_CLOSED)
-		rig_close(r);
+		it_close(r);
 	if (r->s)
 		assert_int_equal(iscsip_initiator_session_fini(r->s), ISCSIP_OK);
 	free(r->conn_mem);
@@ -462,7 +462,7 @@ void rig_end(struct ini_rig *r)
 
 /* --- PDUs and tasks --- */
 
-struct iscsip_pdu rig_pdu(uint8_t opcode, uint32_t itt)
+struct iscsip_pdu it_pdu(uint8_t opcode, uint32_t itt)
 {
 	struct iscsip_pdu p;
 
@@ -473,17 +473,17 @@ struct iscsip_pdu rig_pdu(uint8_t opcode, uint32_t itt)
 	return p;
 }
 
-struct iscsip_pdu rig_pdu_response(uint32_t itt, uint8_t status)
+struct iscsip_pdu it_pdu_response(uint32_t itt, uint8_t status)
 {
-	struct iscsip_pdu p = rig_pdu(ISCSIP_OP_SCSI_RESPONSE, itt);
+	struct iscsip_pdu p = it_pdu(ISCSIP_OP_SCSI_RESPONSE, itt);
 
 	p.scsi_response.status = status;
 	return p;
 }
 
-struct iscsip_pdu rig_pdu_data_in(uint32_t itt, uint32_t datasn, uint32_t off, bool final)
+struct iscsip_pdu it_pdu_data_in(uint32_t itt, uint32_t datasn, uint32_t off, bool final)
 {
-	struct iscsip_pdu p = rig_pdu(ISCSIP_OP_DATA_IN, itt);
+	struct iscsip_pdu p = it_pdu(ISCSIP_OP_DATA_IN, itt);
 
 	p.final = final;
 	p.data_in.ttt = ISCSIP_TAG_NONE;
@@ -492,9 +492,9 @@ struct iscsip_pdu rig_pdu_data_in(uint32_t itt, uint32_t datasn, uint32_t off, b
 	return p;
 }
 
-struct iscsip_pdu rig_pdu_r2t(uint32_t itt, uint32_t ttt, uint32_t r2tsn, uint32_t off, uint32_t len)
+struct iscsip_pdu it_pdu_r2t(uint32_t itt, uint32_t ttt, uint32_t r2tsn, uint32_t off, uint32_t len)
 {
-	struct iscsip_pdu p = rig_pdu(ISCSIP_OP_R2T, itt);
+	struct iscsip_pdu p = it_pdu(ISCSIP_OP_R2T, itt);
 
 	p.r2t.ttt = ttt;
 	p.r2t.r2tsn = r2tsn;
@@ -503,7 +503,7 @@ struct iscsip_pdu rig_pdu_r2t(uint32_t itt, uint32_t ttt, uint32_t r2tsn, uint32
 	return p;
 }
 
-void rig_read(struct rig_task *k, void *in, uint32_t len)
+void it_read(struct it_task *k, void *in, uint32_t len)
 {
 	memset(k, 0, sizeof *k);
 	k->in.base = in;
@@ -517,7 +517,7 @@ void rig_read(struct rig_task *k, void *in, uint32_t len)
 	k->t.sense_cap = sizeof k->sense;
 }
 
-void rig_write(struct rig_task *k, void *out, uint32_t len)
+void it_write(struct it_task *k, void *out, uint32_t len)
 {
 	memset(k, 0, sizeof *k);
 	k->out.base = out;
@@ -531,12 +531,12 @@ void rig_write(struct rig_task *k, void *out, uint32_t len)
 	k->t.sense_cap = sizeof k->sense;
 }
 
-void rig_submit(struct ini_rig *r, struct rig_task *k)
+void it_submit(struct ini_rig *r, struct it_task *k)
 {
 	assert_int_equal(iscsip_initiator_submit(r->s, &k->t, r->now), ISCSIP_OK);
 }
 
-bool rig_is_done(const struct ini_rig *r, const struct rig_task *k)
+bool it_is_done(const struct ini_rig *r, const struct it_task *k)
 {
 	int i, times = 0;
 
@@ -546,7 +546,7 @@ bool rig_is_done(const struct ini_rig *r, const struct rig_task *k)
 	return times == 1;
 }
 
-void rig_expect_broken(struct ini_rig *r, int code, unsigned rule)
+void it_expect_broken(struct ini_rig *r, int code, unsigned rule)
 {
 	const struct iscsip_error *e = iscsip_conn_error(r->c);
 	uint8_t byte = 0;

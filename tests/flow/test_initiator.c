@@ -42,10 +42,10 @@ static void give_data_in(uint32_t itt, uint32_t *datasn, uint32_t from, uint32_t
 
 	while (from < to) {
 		uint32_t n = to - from < piece ? to - from : piece;
-		struct iscsip_pdu p = rig_pdu_data_in(itt, (*datasn)++, from, from + n == to);
+		struct iscsip_pdu p = it_pdu_data_in(itt, (*datasn)++, from, from + n == to);
 
 		p.data_in.has_status = status && from + n == to;
-		rig_give(&R, &p, data + from, n);
+		it_give(&R, &p, data + from, n);
 		from += n;
 	}
 	free(data);
@@ -53,10 +53,10 @@ static void give_data_in(uint32_t itt, uint32_t *datasn, uint32_t from, uint32_t
 
 static void give_response(uint32_t itt, uint32_t expdatasn)
 {
-	struct iscsip_pdu p = rig_pdu_response(itt, 0);
+	struct iscsip_pdu p = it_pdu_response(itt, 0);
 
 	p.scsi_response.expdatasn = expdatasn;
-	rig_give(&R, &p, NULL, 0);
+	it_give(&R, &p, NULL, 0);
 }
 
 static void logs_in_and_out(void **state)
@@ -64,68 +64,68 @@ static void logs_in_and_out(void **state)
 	struct iscsip_pdu p;
 
 	(void)state;
-	rig_begin(&R);
+	it_begin(&R);
 	assert_int_equal(R.state, ISCSIP_SESSION_LOGGED_IN);
 	assert_int_equal(iscsip_conn_state(R.c), ISCSIP_CONN_FULL_FEATURE);
 	assert_ptr_equal(iscsip_conn_session(R.c), R.s);
-	rig_quiet(&R);
+	it_quiet(&R);
 	assert_int_equal(iscsip_initiator_logout(R.c, ISCSIP_LOGOUT_SESSION, 0, R.now), ISCSIP_OK);
 	assert_int_equal(iscsip_conn_state(R.c), ISCSIP_CONN_LOGOUT);
-	rig_take(&R, ISCSIP_OP_LOGOUT_REQUEST);
+	it_take(&R, ISCSIP_OP_LOGOUT_REQUEST);
 	assert_int_equal(R.got.h.logout_request.reason, ISCSIP_LOGOUT_SESSION);
-	p = rig_pdu(ISCSIP_OP_LOGOUT_RESPONSE, R.got.h.itt);
-	rig_give(&R, &p, NULL, 0);
+	p = it_pdu(ISCSIP_OP_LOGOUT_RESPONSE, R.got.h.itt);
+	it_give(&R, &p, NULL, 0);
 	assert_int_equal(R.logouts, 1);
 	assert_int_equal(R.logout_err, ISCSIP_OK);
 	assert_int_equal(iscsip_conn_want(R.c), ISCSIP_WANT_CLOSE);
-	rig_close(&R);
+	it_close(&R);
 	assert_int_equal(R.state, ISCSIP_SESSION_FREE);
-	rig_end(&R);
+	it_end(&R);
 }
 
 static void reads_into_the_tasks_memory_with_status_in_the_last_data_in(void **state)
 {
 	uint8_t in[10000];
-	struct rig_task k;
+	struct it_task k;
 	uint32_t sn = 0;
 
 	(void)state;
-	rig_begin(&R);
+	it_begin(&R);
 	memset(in, 0xee, sizeof in);
-	rig_read(&k, in, sizeof in);
-	rig_submit(&R, &k);
-	rig_take(&R, ISCSIP_OP_SCSI_COMMAND);
+	it_read(&k, in, sizeof in);
+	it_submit(&R, &k);
+	it_take(&R, ISCSIP_OP_SCSI_COMMAND);
 	assert_true(R.got.h.scsi_command.read && !R.got.h.scsi_command.write && R.got.h.final);
 	assert_int_equal(R.got.h.scsi_command.edtl, sizeof in);
 	assert_int_equal(R.got.h.scsi_command.attr, ISCSIP_ATTR_SIMPLE);
 	assert_int_equal(R.got.h.scsi_command.cdb[0], 0x28);
 	give_data_in(R.got.h.itt, &sn, 0, sizeof in, 4096, true);
-	assert_true(rig_is_done(&R, &k));
+	assert_true(it_is_done(&R, &k));
 	assert_int_equal(k.t.result.err, ISCSIP_OK);
 	assert_int_equal(k.t.result.in_len, sizeof in);
 	assert_int_equal(k.t.result.in_residual, 0);
 	assert_true(k.t.result.issued);
 	expect_pattern(in, 0, sizeof in);
-	rig_end(&R);
+	it_end(&R);
 }
 
 static void writes_with_immediate_data_alone(void **state)
 {
 	uint8_t *out = pattern(5000);
-	struct rig_task k;
+	struct it_task k;
 
 	(void)state;
-	rig_begin(&R);
-	rig_write(&k, out, 5000);
-	rig_submit(&R, &k);
-	rig_take(&R, ISCSIP_OP_SCSI_COMMAND);
+	it_begin(&R);
+	it_write(&k, out, 5000);
+	it_submit(&R, &k);
+	it_take(&R, ISCSIP_OP_SCSI_COMMAND);
 	assert_true(R.got.h.scsi_command.write && R.got.h.final);
 	assert_int_equal(R.got.h.data_len, 5000);
 	expect_pattern(R.got.data, 0, 5000);
 	give_response(R.got.h.itt, 0);
-	assert_true(rig_is_done(&R, &k));
+	assert_true(it_is_done(&R, &k));
 	assert_int_equal(k.t.result.err, ISCSIP_OK);
-	rig_end(&R);
+	it_end(&R);
 	free(out);
 }
 
@@ -136,7 +136,7 @@ static uint32_t take_sequence(uint32_t itt, uint32_t ttt, uint32_t off, uint32_t
 	bool final;
 
 	do {
-		rig_take(&R, ISCSIP_OP_DATA_OUT);
+		it_take(&R, ISCSIP_OP_DATA_OUT);
 		assert_int_equal(R.got.h.itt, itt);
 		assert_int_equal(R.got.h.data_out.ttt, ttt);
 		assert_int_equal(R.got.h.data_out.datasn, datasn++);
@@ -159,18 +159,18 @@ static void one_write(const struct write_case *w)
 {
 	uint8_t *out = pattern(w->len);
 	uint32_t itt, at, immediate, unasked, r2tsn = 0;
-	struct rig_task k;
+	struct it_task k;
 
 	R.offer.initial_r2t = R.target_offer.initial_r2t = w->initial_r2t;
 	R.offer.immediate_data = R.target_offer.immediate_data = w->immediate;
 	R.offer.max_burst_length = R.target_offer.max_burst_length = w->burst;
 	R.offer.first_burst_length = R.target_offer.first_burst_length = w->first < w->burst ? w->first : w->burst;
 	R.target_offer.max_recv_data_segment_length = w->mrdsl;
-	rig_open(&R);
-	rig_login(&R);
-	rig_write(&k, out, w->len);
-	rig_submit(&R, &k);
-	rig_take(&R, ISCSIP_OP_SCSI_COMMAND);
+	it_open(&R);
+	it_login(&R);
+	it_write(&k, out, w->len);
+	it_submit(&R, &k);
+	it_take(&R, ISCSIP_OP_SCSI_COMMAND);
 	itt = R.got.h.itt;
 	unasked = w->len < R.offer.first_burst_length ? w->len : R.offer.first_burst_length;
 	immediate = !w->immediate ? 0 : unasked < w->mrdsl ? unasked : w->mrdsl;
@@ -184,20 +184,20 @@ static void one_write(const struct write_case *w)
 	assert_int_equal(at, unasked);
 	while (at < w->len) {
 		uint32_t n = w->len - at < w->burst ? w->len - at : w->burst;
-		struct iscsip_pdu p = rig_pdu_r2t(itt, 0x7000 + r2tsn, r2tsn, at, n);
+		struct iscsip_pdu p = it_pdu_r2t(itt, 0x7000 + r2tsn, r2tsn, at, n);
 
-		rig_quiet(&R);
-		rig_give(&R, &p, NULL, 0);
+		it_quiet(&R);
+		it_give(&R, &p, NULL, 0);
 		assert_int_equal(take_sequence(itt, 0x7000 + r2tsn, at, w->mrdsl), at + n);
 		at += n;
 		r2tsn++;
 	}
-	rig_quiet(&R);
+	it_quiet(&R);
 	give_response(itt, 0);
-	assert_true(rig_is_done(&R, &k));
+	assert_true(it_is_done(&R, &k));
 	assert_int_equal(k.t.result.err, ISCSIP_OK);
 	assert_int_equal(k.t.result.out_residual, 0);
-	rig_end(&R);
+	it_end(&R);
 	free(out);
 }
 
@@ -217,7 +217,7 @@ static void writes_as_every_combination_of_parameters_allows(void **state)
 						struct write_case w = { flags & 1, flags & 2, sizes[f], sizes[b], sizes[m],
 									lens[l] };
 
-						rig_init(&R);
+						it_init(&R);
 						one_write(&w);
 					}
 }
