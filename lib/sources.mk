@@ -52,6 +52,25 @@ LIB_SRCS := \
 	lib/session/session.c \
 	lib/stream/rx.c \
 	lib/stream/tx.c \
+	lib/target/target_abort.c \
+	lib/target/target_async.c \
+	lib/target/target_cmd.c \
+	lib/target/target_conn.c \
+	lib/target/target_in.c \
+	lib/target/target_login.c \
+	lib/target/target_logout.c \
+	lib/target/target_names.c \
+	lib/target/target_nop.c \
+	lib/target/target_out.c \
+	lib/target/target_r2t.c \
+	lib/target/target_reject.c \
+	lib/target/target_response.c \
+	lib/target/target_session.c \
+	lib/target/target_task.c \
+	lib/target/target_text.c \
+	lib/target/target_tmf.c \
+	lib/target/target_window.c \
+	lib/task/ranges.c \
 	lib/text/address.c \
 	lib/text/binary.c \
 	lib/text/keys.c \

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A target under test: one session, up to four connections, a scripted peer on each, and a device server that is either a
+ * small disk of bytes (read 0x28, write 0x2a, LBA in units of 512) or does only what the test says (`manual`).
+ */
+#ifndef TESTS_FLOW_TARGET_RIG_H
+#define TESTS_FLOW_TARGET_RIG_H
+
+#include "flow/pdu_peer.h"
+
+#define RIG_DISK (1u << 22)
+#define RIG_CMDS 128
+#define RIG_CONNS 4
+
+enum rig_event {
+	RIG_PLACE = 'p', RIG_EXEC = 'e', RIG_DATA = 'd', RIG_SENT = 's', RIG_ABORT = 'a', RIG_FREE = 'f', RIG_TMF = 't'
+};
+
+struct rig {
+	struct iscsip_config cfg;
+	struct iscsip_offer offer;
+	struct iscsip_host host;
+	void *conn_mem[RIG_CONNS], *login_mem[RIG_CONNS], *session_mem;
+	struct iscsip_conn *conn[RIG_CONNS];
+	struct pdu_peer peer[RIG_CONNS];
+	struct iscsip_session *s;
+	uint8_t *disk;
+
+	/* device server */
+	bool manual;            /* exec only notes the command */
+	bool place_later;       /* place answers EAGAIN */
+	bool no_place;          /* place names no buffer */
+	bool hold_tmf;          /* tmf only notes the request */
+	bool later;             /* exec notes the command, rig_run() serves it */
+	uint8_t tmf_response;
+	struct iscsip_cmd *cmds[RIG_CMDS]; /* executed and not freed, in order; NULL where freed */
+	int cmd_count;
+	struct iscsip_cmd *placing;
+	struct iscsip_tmf *tmf;
+	char log[8192];         /* events, one letter each */
+	int places, execs, frees, aborts;
+	struct iscsip_vec vec[RIG_CMDS];
+	int vec_next;
+
+	/* login */
+	uint16_t refuse;        /* status to refuse with at identify, 0: grant */
+	bool grant_later;
+	bool session_later;
+	struct iscsip_login_info info;
+	struct iscsip_params params;
+	bool asked_session;
+	uint16_t login_status;
+	int logins_done;
+	int state;              /* last state told */
+	int states;             /* how many were told */
+	bool freed;             /* FREE was told */
+	int why;                /* its error code */
+	int logouts;
+	unsigned target_count, portal_count; /* SendTargets */
+	int wakes;
+	int lends, take_backs;
+	bool lend;
+	uint32_t seed;
+	uint32_t itt, cmdsn;    /* next of the peer */
+};
+
+/* Defaults into cfg and offer; the test changes them, then opens. */
+void rig_init(struct rig *r);
+/* Makes connection i. */
+void rig_connect(struct rig *r, int i);
+/* Logs in on it with these pairs ("key=value\0key=value\0"), in one request; the final response in *out. */
+bool rig_login(struct rig *r, int i, const char *pairs, size_t len, struct peer_pdu *out);
+/* rig_init, connect, login with all keys that are not empty. */
+void rig_open(struct rig *r, const char *pairs, size_t len);
+/* Closes what is open and frees all; fails the test if a command was not given back. */
+void rig_close(struct rig *r);
+void rig_drop(struct rig *r, int i);
+
+/* A SCSI command's header: read or write of len bytes at lba. cmdsn and itt are counted on. */
+struct iscsip_pdu rig_read(struct rig *r, uint32_t lba, uint32_t len);
+struct iscsip_pdu rig_write(struct rig *r, uint32_t lba, uint32_t len);
+struct iscsip_pdu rig_request(struct rig *r, uint8_t opcode);
+/* Serves what is noted (`later`). */
+void rig_run(struct rig *r);
+void rig_serve(struct rig *r, struct iscsip_cmd *cmd);
+int rig_good(struct iscsip_cmd *cmd, uint32_t in_total, uint32_t out_total);
+/* The next PDU of connection 0 has to be of this opcode. */
+struct peer_pdu rig_expect(struct rig *r, uint8_t opcode);
+void rig_quiet(struct rig *r);
+/* A read works: the target is alive. */
+void rig_alive(struct rig *r);
+
+#define RIG_PAIRS(text) text, sizeof(text)
+
+#endif
