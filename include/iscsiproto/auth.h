@@ -18,6 +18,8 @@
 extern "C" {
 #endif
 
+struct iscsip_conn;
+
 /** @brief What is known of a login so far. Grows while it proceeds; strings are empty until they are known. */
 struct iscsip_login_info {
 	char initiator_name[ISCSIP_NAME_MAX + 1]; /**< InitiatorName in normal form. */
@@ -115,6 +117,14 @@ struct iscsip_auth_answer {
 	const struct iscsip_auth_item *items; /**< Keys to send; their values must stay in place until the next step, or the end of the login. */
 	int count;                            /**< How many, up to #ISCSIP_AUTH_ITEMS. */
 };
+
+/** @brief Answers `chap_ask`. @param[in,out] c the connection. @param[in] a the answer, needed during the call.
+ *  @retval ISCSIP_OK taken. @retval ISCSIP_ESTATE nothing was asked. */
+ISCSIP_API int iscsip_login_chap(struct iscsip_conn *c, const struct iscsip_chap_answer *a);
+
+/** @brief Answers `auth_step`. @param[in,out] c the connection. @param[in] a the answer.
+ *  @retval ISCSIP_OK taken. @retval ISCSIP_ESTATE nothing was asked. */
+ISCSIP_API int iscsip_login_auth(struct iscsip_conn *c, const struct iscsip_auth_answer *a);
 
 #ifdef __cplusplus
 }

@@ -68,14 +68,6 @@ struct iscsip_session_stats {
 /** @brief Reads the counters. @param[in] s the session. @param[out] st where to. */
 ISCSIP_API void iscsip_session_get_stats(const struct iscsip_session *s, struct iscsip_session_stats *st);
 
-/** @brief Answers `chap_ask`. @param[in,out] c the connection. @param[in] a the answer, needed during the call.
- *  @retval ISCSIP_OK taken. @retval ISCSIP_ESTATE nothing was asked. */
-ISCSIP_API int iscsip_login_chap(struct iscsip_conn *c, const struct iscsip_chap_answer *a);
-
-/** @brief Answers `auth_step`. @param[in,out] c the connection. @param[in] a the answer.
- *  @retval ISCSIP_OK taken. @retval ISCSIP_ESTATE nothing was asked. */
-ISCSIP_API int iscsip_login_auth(struct iscsip_conn *c, const struct iscsip_auth_answer *a);
-
 /** @brief What an Asynchronous Message says (RFC 7143 11.9), to send or as it was received. */
 struct iscsip_async_message {
 	uint8_t event;     /**< An #iscsip_async_event_code, or another value as received. */

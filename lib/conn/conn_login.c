@@ -11,6 +11,7 @@
  * one buffer for both ways, and after the last PDU digests may begin with the next byte. A peer that sends too early is
  * just not read, one that sends while the host is asked has broken the rule of one outstanding request (RFC 7143 6.3).
  */
+#include "iscsiproto/auth.h"
 #include "conn/conn.h"
 
 /* --- the scratch: the struct, then the login's own memory; sized by the same code run without memory --- */
