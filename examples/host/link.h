@@ -47,7 +47,7 @@ struct link {
 	const struct link_ops *ops;
 	struct loop loop;
 	bool open;
-	char why[256];              /* why the last open, or the connection, failed */
+	char why[600];              /* why the last open, or the connection, failed */
 	unsigned retries;           /* --retry */
 	unsigned retried;           /* in a row without an answer between */
 	uint32_t timeout_ms;        /* --timeout */
