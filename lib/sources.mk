@@ -19,6 +19,31 @@ LIB_SRCS := \
 	lib/crc32c/shift.c \
 	lib/crc32c/sse42.c \
 	lib/ddp/ddp.c \
+	lib/disk/attention.c \
+	lib/disk/basic.c \
+	lib/disk/check.c \
+	lib/disk/copy.c \
+	lib/disk/disk.c \
+	lib/disk/erase.c \
+	lib/disk/exec.c \
+	lib/disk/inquiry.c \
+	lib/disk/log.c \
+	lib/disk/lun.c \
+	lib/disk/medium.c \
+	lib/disk/memory.c \
+	lib/disk/mode.c \
+	lib/disk/opcode.c \
+	lib/disk/order.c \
+	lib/disk/prin.c \
+	lib/disk/prout.c \
+	lib/disk/ram.c \
+	lib/disk/report.c \
+	lib/disk/req.c \
+	lib/disk/reserve.c \
+	lib/disk/rw.c \
+	lib/disk/same.c \
+	lib/disk/tmf.c \
+	lib/disk/verify.c \
 	lib/error/error_format.c \
 	lib/frame/frame_answer.c \
 	lib/frame/frame_codec.c \
@@ -49,9 +74,15 @@ LIB_SRCS := \
 	lib/login/login_initiator.c \
 	lib/login/login_target.c \
 	lib/login/nego.c \
+	lib/scsi/cdb.c \
+	lib/scsi/lun.c \
+	lib/scsi/names.c \
+	lib/scsi/sense.c \
+	lib/scsi/sense_text.c \
 	lib/session/session.c \
 	lib/stream/rx.c \
 	lib/stream/tx.c \
+	lib/target/registry.c \
 	lib/target/target_abort.c \
 	lib/target/target_async.c \
 	lib/target/target_cmd.c \
