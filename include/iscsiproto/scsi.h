@@ -98,16 +98,17 @@ enum iscsip_asc {
 	ISCSIP_ASC_ALUA_TRANSITION_FAILED = 0x2a07,       /**< Implicit asymmetric access state transition failed. */
 	ISCSIP_ASC_CAPACITY_CHANGED = 0x2a09,             /**< Capacity data has changed. */
 	ISCSIP_ASC_SEQUENCE_ERROR = 0x2c00,               /**< Command sequence error. */
+	ISCSIP_ASC_SET_PORT_GROUPS_FAILED = 0x670a,       /**< Set target port groups command failed. */
 	ISCSIP_ASC_COMMANDS_CLEARED = 0x2f00,             /**< Commands cleared by another initiator. */
 	ISCSIP_ASC_SANITIZE_FAILED = 0x3103,              /**< Sanitize command failed. */
 	ISCSIP_ASC_THRESHOLD_REACHED = 0x3807,            /**< Thin provisioning soft threshold reached. */
 	ISCSIP_ASC_SAVING_NOT_SUPPORTED = 0x3900,         /**< Saving parameters not supported. */
 	ISCSIP_ASC_MEDIUM_NOT_PRESENT = 0x3a00,           /**< Medium not present. */
 	ISCSIP_ASC_MEDIUM_NOT_PRESENT_LOADABLE = 0x3a03,  /**< Medium not present, loadable. */
-	ISCSIP_ASC_INVALID_BITS_IN_IDENTIFY = 0x3d00,     /**< Invalid bits in IDENTIFY message. */
 	ISCSIP_ASC_INQUIRY_DATA_CHANGED = 0x3f03,         /**< Inquiry data has changed. */
 	ISCSIP_ASC_REPORTED_LUNS_CHANGED = 0x3f0e,        /**< Reported LUNs data has changed. */
 	ISCSIP_ASC_INTERNAL_FAILURE = 0x4400,             /**< Internal target failure. */
+	ISCSIP_ASC_INVALID_MESSAGE = 0x4900,              /**< Invalid message error: a task attribute that is not allowed. */
 	ISCSIP_ASC_OVERLAPPED_COMMANDS = 0x4e00,          /**< Overlapped commands attempted. */
 	ISCSIP_ASC_REMOVAL_PREVENTED = 0x5302,            /**< Medium removal prevented. */
 	ISCSIP_ASC_INSUFFICIENT_RESOURCES = 0x5503,       /**< Insufficient resources. */
@@ -304,7 +305,7 @@ ISCSIP_API size_t iscsip_cdb_read_capacity_10(uint8_t cdb[16]);
 /** @brief READ CAPACITY(16). @param[out] cdb 16 bytes. @param[in] alloc allocation length. @return 16; 32 bytes come back. */
 ISCSIP_API size_t iscsip_cdb_read_capacity_16(uint8_t cdb[16], uint32_t alloc);
 
-/** @brief REPORT LUNS, of all logical units. @param[out] cdb 16 bytes. @param[in] alloc allocation length, 16 or more. @return 12. */
+/** @brief REPORT LUNS, of all logical units but the well-known ones. @param[out] cdb 16 bytes. @param[in] alloc allocation length, 16 or more. @return 12. */
 ISCSIP_API size_t iscsip_cdb_report_luns(uint8_t cdb[16], uint32_t alloc);
 
 /* --- names of ports and units --------------------------------------------------------------------------- */

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What may keep a command from running, in the order in which it is told: unit attention, the state of the unit
+ * and of the port it came in by, reservations, medium, write protection, and at last the CDB itself. For a READ or WRITE
+ * to a unit where nothing is unusual all of it is one test of three words, and the comparison of the CDB with its
+ * usage bits.
+ */
+#include "disk/disk.h"
+
+/* Bytes of a CDB that lie beyond its length are not looked at. */
+static uint64_t cdb_bad(const uint8_t *cdb, const uint8_t *usage, uint64_t mask)
+{
+	return load_be64(cdb) & ~load_be64(usage) & mask;
+}
+
+static void tail_masks(unsigned len, uint64_t mask[2])
+{
+	mask[0] = len >= 8 ? UINT64_MAX : UINT64_MAX << (8 * (8 - len));
+	mask[1] = len >= 16 ? UINT64_MAX : len <= 8 ? 0 : UINT64_MAX << (8 * (16 - len));
+}
+
+bool iscsip__disk_cdb_clean(const struct disk_req *r)
+{
+	uint64_t mask[2];
+
+	tail_masks(r->op->len, mask);
+	return (cdb_bad(r->cdb, r->op->usage, mask[0]) | cdb_bad(r->cdb + 8, r->op->usage + 8, mask[1])) == 0;
+}
+
+/* Points at the first bit that must not be set, most significant first. */
+static bool cdb_refused(struct disk_req *r)
+{
+	unsigned i;
+	int bit;
+
+	if (iscsip__disk_cdb_clean(r))
+		return false;
+	for (i = 0; i < r->op->len; i++) {
+		unsigned bad = r->cdb[i] & ~(unsigned)r->op->usage[i];
+
+		for (bit = 7; bad && bit >= 0; bit--) {
+			if (bad >> bit & 1) {
+				iscsip__disk_fail_cdb(r, i, bit);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* Whether a persistent reservation lets a nexus do what @reservation says (SPC-4 5.7, table 66). */
+bool iscsip__disk_allowed(const struct disk_lun *lun, const struct disk_itl *itl, const struct disk_slot *slot,
+			  uint8_t reservation)
+{
+	if (lun->gate & GATE_RESERVED && lun->reserved != slot)
+		return false;
+	if (!(lun->gate & GATE_PERSISTENT) || reservation == RES_FREE || reservation == RES_SELF)
+		return true;
+	if (itl->reg && (iscsip__disk_is_holder(lun, itl->reg) || lun->pr_type >= 5))
+		return true;
+	/* write exclusive: types 1, 5, 7 */
+	return reservation == RES_READ && (lun->pr_type & 1);
+}
+
+static bool port_refuses(struct disk_req *r)
+{
+	static const struct {
+		uint8_t state;
+		uint16_t allowed;
+		uint16_t asc;
+	} rules[] = {
+		{ ISCSIP_ALUA_STANDBY, OP_STANDBY | OP_ANY_ALUA, ISCSIP_ASC_ALUA_STANDBY },
+		{ ISCSIP_ALUA_UNAVAILABLE, OP_ANY_ALUA, ISCSIP_ASC_ALUA_UNAVAILABLE },
+		{ ISCSIP_ALUA_OFFLINE, OP_ANY_ALUA, ISCSIP_ASC_ALUA_OFFLINE },
+		{ ISCSIP_ALUA_TRANSITIONING, OP_ANY_ALUA, ISCSIP_ASC_ALUA_TRANSITION },
+	};
+	uint16_t flags = r->op ? r->op->flags : 0;
+	size_t i;
+
+	for (i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+		if (rules[i].state != (r->slot->alua & 0x0f) || flags & rules[i].allowed)
+			continue;
+		iscsip__disk_fail(r, ISCSIP_SENSE_NOT_READY, rules[i].asc);
+		return true;
+	}
+	return false;
+}
+
+/* SANITIZE and FORMAT UNIT shut out nearly everything, and tell how far they are (SBC-3 4.11.2, 5.3). */
+static bool job_refuses(struct disk_req *r)
+{
+	const struct disk_lun *lun = r->lun;
+	uint16_t flags = r->op ? r->op->flags : 0;
+	struct iscsip_sense s;
+
+	memset(&s, 0, sizeof s);
+	if (lun->gate & GATE_SANITIZE_FAILED && !(flags & (OP_SANITIZE | OP_ERASE))) {
+		iscsip__disk_fail(r, ISCSIP_SENSE_MEDIUM_ERROR, ISCSIP_ASC_SANITIZE_FAILED);
+		return true;
+	}
+	if (!(lun->gate & (GATE_SANITIZE | GATE_FORMAT)) || flags & OP_SANITIZE)
+		return false;
+	s.key = ISCSIP_SENSE_NOT_READY;
+	s.asc = lun->gate & GATE_SANITIZE ? ISCSIP_ASC_SANITIZE_IN_PROGRESS : ISCSIP_ASC_FORMAT_IN_PROGRESS;
+	s.sks_valid = true;
+	store_be16(s.sks + 1, iscsip__disk_progress(lun));
+	iscsip__disk_sense(r, &s);
+	return true;
+}
+
+static bool reservation_refuses(struct disk_req *r)
+{
+	uint8_t kind = r->op ? r->op->reservation : RES_FREE;
+
+	if (r->lun->gate & GATE_RESERVED && r->lun->reserved != r->slot && r->op && r->op->flags & OP_SPC2)
+		return false;
+	if (iscsip__disk_allowed(r->lun, r->itl, r->slot, kind))
+		return false;
+	iscsip__disk_conflict(r);
+	return true;
+}
+
+static bool medium_refuses(struct disk_req *r)
+{
+	uint32_t gate = r->lun->gate;
+	uint16_t flags = r->op ? r->op->flags : 0;
+
+	if (gate & GATE_NO_MEDIUM && flags & OP_MEDIUM) {
+		iscsip__disk_fail(r, ISCSIP_SENSE_NOT_READY, ISCSIP_ASC_MEDIUM_NOT_PRESENT);
+		return true;
+	}
+	if (!(gate & (GATE_READ_ONLY | GATE_SWP)) || !(flags & OP_WRITE))
+		return false;
+	iscsip__disk_fail(r, ISCSIP_SENSE_DATA_PROTECT,
+			  gate & GATE_READ_ONLY ? ISCSIP_ASC_WRITE_PROTECTED : ISCSIP_ASC_SOFTWARE_WRITE_PROTECTED);
+	return true;
+}
+
+/* Something is unusual: a unit attention waits, a gate is closed, or the port is not active. */
+static bool check_refuses(struct disk_req *r)
+{
+	uint16_t asc;
+
+	if (r->lun->gate & GATE_REMOVED) {
+		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_LUN_NOT_SUPPORTED);
+		return true;
+	}
+	if (r->itl->ua && !(r->op && r->op->flags & OP_UA) && iscsip__disk_ua_take(r->itl, &asc)) {
+		iscsip__disk_fail(r, ISCSIP_SENSE_UNIT_ATTENTION, asc);
+		return true;
+	}
+	return job_refuses(r) || (r->slot->alua && port_refuses(r)) || reservation_refuses(r) || medium_refuses(r);
+}
+
+bool iscsip__disk_check(struct disk_req *r)
+{
+	struct disk_lun *lun = r->lun;
+
+	if (!lun)
+		return !iscsip__disk_no_lun(r) && !cdb_refused(r);
+	if ((r->itl->ua | lun->gate | r->slot->alua) != 0 && check_refuses(r))
+		return false;
+	if (!r->op || !iscsip__disk_op_offered(lun, r->op)) {
+		const struct disk_op *first = iscsip__disk_first_op(r->cdb[0]);
+
+		if (first && iscsip__disk_op_offered(lun, first))
+			iscsip__disk_fail_cdb(r, 1, 4);
+		else
+			iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INVALID_OPCODE);
+		return false;
+	}
+	return !cdb_refused(r);
+}

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The disk room: what its files share.
+ *
+ * Objects, all in the one block that the host gave:
+ *   disk       the target device: the map of LUNs, pools of records and buffers
+ *   disk_lun   a logical unit: geometry, mode parameters, reservations, its task set
+ *   disk_slot  an I_T nexus that is open; one more, "limbo", stands in for those that are gone
+ *   disk_itl   what a nexus has at a unit: unit attentions, its registration
+ *   disk_reg   a persistent reservation key
+ *   disk_req   a command from `place` or `exec` to `free`
+ *
+ * A request is driven: disk_drive() calls its `step` as long as answers are there already (storage that answers
+ * inside the call, `sent` inside send_data), so that no chain of completions becomes a chain of stack frames. Whatever one
+ * command's end makes possible for another is only noted (disk->kick) and done by disk_settle() at the outermost call.
+ */
+#ifndef ISCSIP_DISK_DISK_H
+#define ISCSIP_DISK_DISK_H
+
+#include "iscsiproto/disk.h"
+
+#include "base/bytes.h"
+
+struct disk_req;
+struct disk_lun;
+
+/* What a request does next. */
+typedef void disk_step(struct disk_req *r);
+
+/* Unit attentions, in the order in which they are told (SAM-5 5.14.2): bit 0 first. */
+enum disk_ua {
+	UA_POWER_ON,
+	UA_DEVICE_RESET,
+	UA_NEXUS_LOSS,
+	UA_MEDIUM_CHANGED,
+	UA_LUNS_CHANGED,
+	UA_CAPACITY,
+	UA_MODE,
+	UA_RES_PREEMPTED,
+	UA_RES_RELEASED,
+	UA_REG_PREEMPTED,
+	UA_ALUA,
+	UA_COMMANDS_CLEARED,
+	UA_THRESHOLD,
+	UA_KINDS
+};
+
+/* Why a command to a unit must be looked at more closely than READ and WRITE usually are. */
+enum disk_gate {
+	GATE_RESERVED = 0x01,    /* RESERVE(6) or (10) */
+	GATE_PERSISTENT = 0x02,  /* a persistent reservation is held */
+	GATE_NO_MEDIUM = 0x04,
+	GATE_READ_ONLY = 0x08,   /* by the host */
+	GATE_SWP = 0x10,         /* by the control mode page */
+	GATE_SANITIZE = 0x20,    /* SANITIZE runs */
+	GATE_FORMAT = 0x40,      /* FORMAT UNIT runs */
+	GATE_SANITIZE_FAILED = 0x80,
+	GATE_ACA = 0x100,
+	GATE_REMOVED = 0x200
+};
+
+/* --- the table of commands ------------------------------------------------------------------------------- */
+
+enum disk_op_flag {
+	OP_MEDIUM = 0x0001,    /* needs a medium */
+	OP_WRITE = 0x0002,     /* changes the medium: not on a write-protected one */
+	OP_UA = 0x0004,        /* runs in spite of unit attentions */
+	OP_STANDBY = 0x0008,   /* runs in ALUA state standby */
+	OP_ANY_ALUA = 0x0010,  /* runs in any ALUA state */
+	OP_SANITIZE = 0x0020,  /* runs while SANITIZE does */
+	OP_SPC2 = 0x0040,      /* runs in spite of another's RESERVE */
+	OP_ATOMIC = 0x0080,    /* excludes every other command on its blocks */
+	OP_RANGE = 0x0100,     /* LBA and count stand where READ of the same CDB length has them */
+	OP_THIN = 0x0200,      /* only of thin units */
+	OP_ERASE = 0x0400,     /* not where ISCSIP_LUN_NO_SANITIZE is set */
+	OP_STPG = 0x0800       /* only with explicit ALUA */
+};
+
+/* What a persistent reservation of somebody else means for a command (SPC-4 table 66, SBC-3 table 13). */
+enum disk_op_reservation {
+	RES_FREE,  /* always allowed */
+	RES_READ,  /* conflicts with the exclusive access types */
+	RES_WRITE, /* conflicts with all types */
+	RES_SELF   /* the handler decides */
+};
+
+/* Where data-out of a command goes. */
+enum disk_op_place {
+	PLACE_NONE,   /* it has none */
+	PLACE_MEDIUM, /* into the medium, if the storage names its memory */
+	PLACE_BUFFER, /* into the disk's buffers: all of it is needed before the command can begin */
+	PLACE_SCRATCH /* the same, with one buffer more to work in */
+};
+
+#define DISK_NO_SA 0xff
+
+struct disk_op {
+	uint8_t opcode;
+	uint8_t sa; /* service action, or DISK_NO_SA */
+	uint8_t len;
+	uint8_t place;
+	uint8_t reservation;
+	uint8_t timeout; /* seconds, doubled that many times: 2^timeout */
+	uint16_t flags;
+	void (*run)(struct disk_req *r);
+	uint8_t usage[16]; /* bits that the command looks at, for the bytes of its length */
+};
+
+/* opcode.c */
+extern const struct disk_op iscsip__disk_ops[];
+extern const unsigned iscsip__disk_op_count;
+const struct disk_op *iscsip__disk_find_op(const uint8_t *cdb);
+const struct disk_op *iscsip__disk_first_op(uint8_t opcode);
+bool iscsip__disk_op_offered(const struct disk_lun *lun, const struct disk_op *op);
+
+/* --- objects --------------------------------------------------------------------------------------------- */
+
+struct disk_itl {
+	uint32_t ua;    /* 1 << disk_ua */
+	uint16_t reg;   /* 1 + index of the nexus' registration at this unit; 0: none */
+	uint16_t count; /* its commands in the task set */
+	bool prevent;   /* PREVENT ALLOW MEDIUM REMOVAL is on */
+};
+
+struct disk_slot {
+	struct iscsip_disk *disk;
+	struct iscsip_disk_nexus *nexus; /* NULL: free */
+	struct disk_itl *itl;            /* max_luns of them */
+	uint8_t *id;                     /* TransportID */
+	uint16_t id_len;
+	uint16_t port;                   /* index into the ports */
+	uint8_t alua;                    /* 0 while its port group is active, else 0x80 | state */
+};
+
+struct disk_reg {
+	uint64_t key;
+	uint8_t *id; /* TransportID */
+	uint16_t id_len;
+	uint16_t port; /* relative target port identifier */
+	uint16_t lun;  /* 1 + index of the unit; 0: free */
+};
+
+enum disk_req_state {
+	REQ_FREE,
+	REQ_PLACED,  /* its header is in */
+	REQ_DORMANT, /* executes when others are out of its way */
+	REQ_RUN,     /* executes */
+	REQ_DONE     /* completed, not yet freed */
+};
+
+enum disk_req_flag {
+	RQ_DRIVING = 0x001,  /* disk_drive() is at work on it */
+	RQ_READY = 0x002,    /* step is to be called (again) */
+	RQ_STORAGE = 0x004,  /* a storage request is out */
+	RQ_PINNED = 0x008,   /* data-out lands in memory of the medium */
+	RQ_PIN_READ = 0x010, /* memory of the medium is being sent */
+	RQ_BUFFER = 0x020,   /* a data-out buffer was named */
+	RQ_ABORTED = 0x040,
+	RQ_RELEASE = 0x080,  /* freed by the transport, gone when disk_drive() is through */
+	RQ_WAIT_MEMORY = 0x100,
+	RQ_YIELD = 0x200,    /* goes on in iscsip_disk_work() */
+	RQ_JOB = 0x400,      /* not a command: the unit's background job */
+	RQ_WAITING = 0x800,  /* waits for `data`, `sent`, or another request */
+	RQ_CHECKED = 0x1000, /* its checks were made when its header came in */
+	RQ_HELD = 0x2000,    /* counted in disk->holders */
+	RQ_GO = 0x4000,      /* dormant until now, about to be driven */
+	RQ_FETCHED = 0x8000, /* sub leads to pinned memory */
+	RQ_WAIT_QUIET = 0x10000 /* waits until nothing of its unit is stuck */
+};
+
+#define DISK_SMALL 96u /* bytes for small answers inside a record */
+
+struct disk_out;
+
+struct disk_req {
+	struct iscsip_storage_req st; /* first: iscsip_storage_done() is given it */
+	struct iscsip_disk *disk;
+	struct iscsip_cmd *cmd;
+	struct disk_lun *lun;   /* NULL: no such unit, or the well-known one */
+	struct disk_slot *slot;
+	struct disk_itl *itl;   /* NULL with lun */
+	const struct disk_op *op;
+	const uint8_t *cdb;
+	struct disk_req *next, *prev; /* the unit's list; next alone: the free list */
+	struct disk_req *wait_next;   /* the queue for memory, of those that gave way, or of those that may go on */
+	disk_step *step;
+	void (*make)(struct disk_req *r, struct disk_out *o); /* writes the answer */
+	uint32_t flags;
+	uint8_t state;
+	uint8_t result;   /* of the last storage request */
+	uint8_t attr;
+	uint8_t phase;    /* the handler's own */
+	uint8_t barrier;  /* counted in lun->barriers */
+	uint8_t atomic;   /* counted in lun->atomics */
+	uint64_t lba;     /* range on the medium, in blocks */
+	uint64_t blocks;
+	uint64_t pos;     /* how far it has come, in bytes */
+	uint64_t len;     /* of how many */
+	uint64_t pin_off; /* pinned range of data-out or data-in */
+	uint64_t pin_len;
+	struct disk_lun *fetch_lun; /* whose memory sub leads to, with RQ_FETCHED */
+	uint64_t fetch_off;
+	uint64_t in_total;
+	uint64_t out_total;
+	uint32_t take;    /* bytes of data-out that are wanted */
+	uint32_t need;    /* buffers that it waits for */
+	uint32_t step_len;
+	uint64_t arg[4];  /* the handler's own */
+	struct iscsip_vec *vec; /* max_pieces: data */
+	struct iscsip_vec *sub; /* max_pieces: a part of it, or memory of the medium */
+	disk_step *after; /* what data-out is collected for */
+	uint16_t cnt;     /* pieces at vec */
+	bool want_scratch;
+	uint16_t sub_cnt;
+	uint16_t buffers; /* of the first pieces at vec, how many are disk buffers */
+	uint8_t *scratch; /* one more buffer, or NULL */
+	struct disk_lun *visited[2]; /* other units that EXTENDED COPY is at work on: source, destination */
+	struct disk_req *partner; /* the job that the command waits for; the command that the job serves */
+	uint8_t sense[ISCSIP_SENSE_MAX];
+	uint8_t small[DISK_SMALL];
+};
+
+/* Mode parameters that initiators can change. */
+struct disk_mode {
+	bool d_sense;
+	bool swp;
+	bool wce;
+	bool dexcpt; /* informational exceptions are off */
+	uint8_t mrie;
+	struct {
+		bool armed;      /* THRESHOLD TYPE soft, ENABLED */
+		uint8_t kind;    /* THRESHOLD RESOURCE and TYPE, ARMING: byte 0 and 1 of the descriptor */
+		uint32_t count;  /* threshold sets */
+	} threshold[2];  /* available, used */
+};
+
+struct disk_lun {
+	struct iscsip_disk *disk;
+	const struct iscsip_storage_ops *ops;
+	void *user;
+	uint32_t gate;      /* disk_gate bits */
+	uint32_t order;     /* not 0: look at the task set before a command starts */
+	uint64_t blocks;
+	uint8_t shift;      /* block size is 1 << shift */
+	bool used;
+	bool ejected;       /* the medium that is not there was ejected by an initiator, and can be loaded */
+	uint16_t index;
+	uint32_t number;
+	struct disk_req *head, *tail; /* every request of the unit that is not free */
+	uint32_t open;      /* how many */
+	uint32_t barriers;  /* ordered and head of queue, from place or exec to the end */
+	uint32_t atomics;   /* atomic ones, likewise */
+	uint32_t dormant;
+	uint32_t foreign;   /* writes at work for commands of other units (EXTENDED COPY) */
+	uint32_t visitors;  /* commands of other units that read or write here */
+	struct disk_lun *kick_next; /* the list of units whose dormant commands may go on */
+	bool kicked;
+	struct disk_slot *aca;      /* the faulted nexus */
+	struct disk_slot *reserved; /* holder of RESERVE */
+	uint32_t regs;      /* registrations */
+	uint32_t pr_generation;
+	uint8_t pr_type;    /* 0: none held */
+	uint16_t pr_holder; /* 1 + registration index; 0 with an all-registrants type */
+	bool aptpl;
+	struct disk_mode mode;
+	struct iscsip_disk_lun_config cfg;
+	char vendor[8], product[16], revision[4];
+	uint8_t serial[32];
+	uint8_t serial_len;
+	uint8_t naa[16];
+	uint8_t naa_len;
+	uint8_t echo[256]; /* WRITE BUFFER, echo */
+	uint16_t echo_len;
+	struct disk_slot *echo_owner;
+	uint64_t space_available, space_used;
+	bool threshold_told[2]; /* crossed, and every nexus has been told */
+	struct iscsip_disk_stats stats;
+	struct disk_req job; /* SANITIZE, FORMAT UNIT */
+	uint64_t progress, progress_of;
+	bool sanitize_ause;  /* a SANITIZE that fails may be left by EXIT FAILURE MODE */
+	uint8_t copy_id;     /* EXTENDED COPY: the last list identifier, its result, segments and bytes */
+	uint8_t copy_status;
+	bool copy_valid;
+	struct disk_slot *copy_owner;
+	uint16_t copy_segments;
+	uint64_t copy_bytes;
+};
+
+struct iscsip_disk {
+	struct iscsip_disk_config cfg;
+	struct iscsip_disk_port one_port; /* where the host named none */
+	const struct iscsip_disk_port *ports;
+	uint8_t *group_state; /* per port: the state of its group */
+	uint16_t *map;        /* LUN to 1 + unit index */
+	struct disk_lun *luns;
+	struct disk_slot *slots; /* max_nexuses, then limbo */
+	struct disk_reg *regs;
+	struct disk_req *reqs;
+	struct disk_req *free_reqs;
+	uint8_t *buffers;
+	void *free_buffers;   /* linked through their first bytes */
+	uint32_t buffers_free;
+	uint32_t holders;     /* running requests that have buffers */
+	struct disk_req *wait_head, *wait_tail;   /* for memory */
+	struct disk_req *yield_head, *yield_tail; /* for iscsip_disk_work() */
+	struct disk_lun *kick_luns;
+	uint32_t quiet_waiters;  /* commands that wait until nothing is stuck */
+	struct iscsip_tmf *tmfs; /* to be answered when nothing is stuck; linked through `user` */
+	uint32_t req_size;
+	uint32_t open;
+	bool kick;            /* disk_settle() has something to do */
+	bool settling;
+	bool woken;
+};
+
+/* --- req.c: records, ends of commands --------------------------------------------------------------------- */
+
+struct disk_req *iscsip__disk_enter(struct iscsip_disk *d, struct iscsip_cmd *cmd);
+void iscsip__disk_release(struct disk_req *r);
+void iscsip__disk_drive(struct disk_req *r);
+void iscsip__disk_settle(struct iscsip_disk *d);
+void iscsip__disk_wait_quiet(struct disk_req *r, disk_step *step);
+void iscsip__disk_resume(struct disk_req *r); /* its wait is over: step again */
+void iscsip__disk_yield(struct disk_req *r);  /* go on in iscsip_disk_work() */
+void iscsip__disk_finish(struct disk_req *r, uint8_t status, size_t sense_len);
+void iscsip__disk_good(struct disk_req *r);
+void iscsip__disk_busy(struct disk_req *r);
+void iscsip__disk_sense(struct disk_req *r, const struct iscsip_sense *s);
+void iscsip__disk_fail(struct disk_req *r, uint8_t key, uint16_t asc);
+void iscsip__disk_fail_info(struct disk_req *r, uint8_t key, uint16_t asc, uint64_t info);
+void iscsip__disk_fail_cdb(struct disk_req *r, unsigned byte, int bit);
+void iscsip__disk_fail_parameter(struct disk_req *r, unsigned byte, int bit);
+void iscsip__disk_fail_storage(struct disk_req *r);
+void iscsip__disk_conflict(struct disk_req *r);
+void iscsip__disk_kill(struct disk_req *r);
+void iscsip__disk_aborted(struct disk_req *r);
+void iscsip__disk_unpin(struct disk_req *r);
+
+/* --- memory.c: buffers, data in and out --------------------------------------------------------------------- */
+
+/* A writer over pieces of memory: counts when it has none. */
+struct disk_out {
+	const struct iscsip_vec *vec;
+	int cnt;
+	int at;
+	size_t off;
+	uint64_t pos;   /* bytes put so far */
+	uint64_t size;  /* bytes of the whole, known in the second pass; 0 in the first */
+};
+
+bool iscsip__disk_take(struct disk_req *r, uint64_t bytes, bool scratch);
+void iscsip__disk_give(struct disk_req *r);
+void iscsip__disk_wait_memory(struct disk_req *r, uint64_t buffers, disk_step *step);
+void iscsip__disk_serve_memory(struct iscsip_disk *d);
+bool iscsip__disk_out_fits(const struct disk_req *r, uint32_t want);
+bool iscsip__disk_name_buffer(struct disk_req *r, uint32_t want, bool scratch);
+void iscsip__disk_collect(struct disk_req *r, uint32_t want, bool scratch, disk_step *step);
+void iscsip__disk_request(struct disk_req *r, disk_step *step);
+const uint8_t *iscsip__disk_parameter(const struct disk_req *r);
+void iscsip__disk_reply(struct disk_req *r, uint64_t alloc, void (*make)(struct disk_req *r, struct disk_out *o));
+void iscsip__disk_put(struct disk_out *o, const void *p, size_t n);
+void iscsip__disk_put_zero(struct disk_out *o, size_t n);
+void iscsip__disk_put8(struct disk_out *o, unsigned v);
+void iscsip__disk_put16(struct disk_out *o, unsigned v);
+void iscsip__disk_put32(struct disk_out *o, uint32_t v);
+void iscsip__disk_put64(struct disk_out *o, uint64_t v);
+void iscsip__disk_copy_in(const struct iscsip_vec *vec, int cnt, uint64_t off, void *dst, size_t n);
+int iscsip__disk_slice(const struct iscsip_vec *vec, int cnt, uint64_t off, uint64_t n, struct iscsip_vec *out, int max);
+
+/* --- medium.c: storage below a request ---------------------------------------------------------------------- */
+
+bool iscsip__disk_pin_out(struct disk_req *r, uint64_t off, uint32_t len);
+void iscsip__disk_submit(struct disk_req *r, struct disk_lun *lun, uint8_t op, uint64_t off, uint64_t len,
+			 const struct iscsip_vec *vec, int cnt, uint8_t flags, disk_step *step);
+void iscsip__disk_fetch(struct disk_req *r, struct disk_lun *lun, uint64_t off, uint64_t len, disk_step *step);
+void iscsip__disk_fetched(struct disk_req *r);
+void iscsip__disk_store(struct disk_req *r, struct disk_lun *lun, uint64_t off, const struct iscsip_vec *vec, int cnt,
+			uint64_t len, uint8_t flags, disk_step *step);
+void iscsip__disk_flush(struct disk_req *r, uint64_t off, uint64_t len, disk_step *step);
+bool iscsip__disk_parse(struct disk_req *r);
+bool iscsip__disk_in_range(struct disk_req *r);
+
+/* --- check.c: what may keep a command from running ------------------------------------------------------------ */
+
+bool iscsip__disk_check(struct disk_req *r);
+bool iscsip__disk_cdb_clean(const struct disk_req *r);
+void iscsip__disk_begin(struct disk_req *r);
+void iscsip__disk_run(struct disk_req *r);
+bool iscsip__disk_allowed(const struct disk_lun *lun, const struct disk_itl *itl, const struct disk_slot *slot,
+			  uint8_t reservation);
+
+/* --- order.c: the task set -------------------------------------------------------------------------------------- */
+
+void iscsip__disk_order_enter(struct disk_req *r);
+void iscsip__disk_order_leave(struct disk_req *r);
+bool iscsip__disk_order_start(struct disk_req *r);
+void iscsip__disk_order_kick(struct disk_lun *lun);
+void iscsip__disk_order_run(struct disk_lun *lun);
+bool iscsip__disk_foreign_enter(struct disk_lun *lun, uint64_t off, uint64_t len);
+void iscsip__disk_foreign_leave(struct disk_lun *lun);
+bool iscsip__disk_aca_check(struct disk_req *r);
+void iscsip__disk_aca_clear(struct disk_lun *lun);
+
+/* --- attention.c -------------------------------------------------------------------------------------------------- */
+
+void iscsip__disk_ua(struct disk_lun *lun, struct disk_slot *slot, enum disk_ua ua);
+void iscsip__disk_ua_all(struct disk_lun *lun, const struct disk_slot *but, enum disk_ua ua);
+uint16_t iscsip__disk_ua_asc(enum disk_ua ua);
+bool iscsip__disk_ua_take(struct disk_itl *itl, uint16_t *asc);
+
+/* --- reserve.c, register.c, persist.c: reservations ------------------------------------------------------------------ */
+
+void iscsip__disk_gate_reservation(struct disk_lun *lun);
+bool iscsip__disk_id_equal(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
+void iscsip__disk_match_registrations(struct disk_slot *slot);
+void iscsip__disk_match_lun(struct disk_lun *lun);
+struct disk_reg *iscsip__disk_reg_add(struct disk_lun *lun, const uint8_t *id, size_t len, uint16_t port, uint64_t key);
+void iscsip__disk_reg_drop(struct disk_lun *lun, unsigned index);
+bool iscsip__disk_is_holder(const struct disk_lun *lun, unsigned reg);
+bool iscsip__disk_all_registrants(const struct disk_lun *lun);
+uint64_t iscsip__disk_pr_bytes(const struct disk_lun *lun, uint32_t more);
+size_t iscsip__disk_pr_write(const struct disk_lun *lun, uint8_t *p);
+bool iscsip__disk_pr_load(struct disk_lun *lun, const uint8_t *p, size_t n);
+
+/* --- others ------------------------------------------------------------------------------------------------------------ */
+
+void iscsip__disk_lun_check_gone(struct disk_lun *lun);
+bool iscsip__disk_lun_stuck(const struct disk_lun *lun);
+void iscsip__disk_lun_reset(struct disk_lun *lun);
+void iscsip__disk_nexus_lost(struct disk_slot *slot);
+void iscsip__disk_tmf(void *user, struct iscsip_tmf *tmf);
+void iscsip__disk_tmf_settle(struct iscsip_disk *d);
+bool iscsip__disk_no_lun(struct disk_req *r);
+void iscsip__disk_copy_leave(struct disk_req *r);
+uint16_t iscsip__disk_progress(const struct disk_lun *lun);
+void iscsip__disk_mode_reset(struct disk_lun *lun);
+uint64_t iscsip__disk_max_transfer(const struct disk_lun *lun);
+uint64_t iscsip__disk_write_max(const struct iscsip_disk *d);
+void iscsip__disk_lun_designators(const struct disk_lun *lun, struct disk_out *o);
+void iscsip__disk_space_changed(struct disk_lun *lun);
+
+static inline uint64_t disk_bytes(const struct disk_lun *lun, uint64_t blocks)
+{
+	return blocks << lun->shift;
+}
+
+static inline bool disk_gone(const struct disk_req *r)
+{
+	return (r->flags & RQ_ABORTED) != 0;
+}
+
+/* The handlers that opcodes.def names. */
+#define CMD(name, opcode, sa, len, place, reservation, timeout, flags, run, ...) void iscsip__disk_##run(struct disk_req *r);
+#define MORE CMD
+#include "disk/opcodes.def"
+#undef CMD
+#undef MORE
+
+#endif

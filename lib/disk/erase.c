@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SANITIZE (SBC-3 4.11, 5.30) and FORMAT UNIT (5.3): work on the whole unit that goes on when the command is long answered,
+ * aborted, or its nexus lost. It is done by the unit's job, a request that belongs to no command: part by part, giving way
+ * to the host's loop after each. While it runs the gate of the unit is shut for nearly everything, and tells how
+ * far it is. A command without IMMED waits for the job as its partner. A SANITIZE that failed leaves the unit unreadable until
+ * another one succeeds, or EXIT FAILURE MODE where the command allowed it (AUSE).
+ */
+#include "disk/disk.h"
+
+enum {
+	ERASE_OVERWRITE = 1,
+	ERASE_BLOCKS = 2,
+	ERASE_CRYPTO = 3,
+	ERASE_EXIT_FAILURE = 0x1f,
+	ERASE_IMMED = 0x80,
+	ERASE_AUSE = 0x20,
+	ERASE_PART = 1 << 20,
+	OVERWRITE_HEAD = 4,
+	FORMAT_FMTDATA = 0x10,
+	FORMAT_IMMED = 0x02
+};
+
+/* How far the job is, of 65536. */
+uint16_t iscsip__disk_progress(const struct disk_lun *lun)
+{
+	uint64_t part = lun->progress_of >> 16;
+
+	if (lun->progress >= lun->progress_of || part == 0)
+		return lun->progress_of && lun->progress < lun->progress_of ? 0 : 0xffff;
+	return lun->progress / part > 0xffff ? 0xffff : (uint16_t)(lun->progress / part);
+}
+
+/* --- the job: arg[0] the kind, arg[1] passes, arg[2] bits of the command, arg[3] whether the pattern is inverted ------------- */
+
+static void job_next(struct disk_req *job);
+
+static void job_end(struct disk_req *job, bool ok)
+{
+	struct disk_lun *lun = job->lun;
+	struct disk_req *r = job->partner;
+	bool sanitize = lun->gate & GATE_SANITIZE;
+
+	lun->gate &= ~(uint32_t)(GATE_SANITIZE | GATE_FORMAT);
+	if (sanitize && !ok) {
+		lun->gate |= GATE_SANITIZE_FAILED;
+		lun->sanitize_ause = (job->arg[2] & ERASE_AUSE) != 0;
+	}
+	iscsip__disk_give(job);
+	job->cnt = 0;
+	job->step = NULL;
+	job->state = REQ_FREE;
+	job->partner = NULL;
+	if (r) {
+		r->partner = NULL;
+		r->result = job->result;
+		r->phase = ok;
+		iscsip__disk_resume(r);
+	}
+	if (lun->gate & GATE_REMOVED)
+		iscsip__disk_lun_check_gone(lun);
+}
+
+static void job_stored(struct disk_req *job)
+{
+	struct disk_lun *lun = job->lun;
+
+	if (job->result != ISCSIP_STORAGE_OK) {
+		job_end(job, false);
+		return;
+	}
+	job->pos += job->step_len ? job->step_len : job->len;
+	lun->progress += job->step_len ? job->step_len : job->len;
+	job->step = job_next;
+	iscsip__disk_yield(job);
+}
+
+static void job_flushed(struct disk_req *job)
+{
+	job_end(job, job->result == ISCSIP_STORAGE_OK);
+}
+
+/* Complements the pattern before each further pass, where INVERT asks for it. */
+static void job_invert(struct disk_req *job)
+{
+	uint8_t *b = job->vec[0].base;
+	size_t i;
+
+	for (i = 0; i < job->vec[0].len; i++)
+		b[i] = (uint8_t)~b[i];
+}
+
+static void job_next(struct disk_req *job)
+{
+	struct disk_lun *lun = job->lun;
+	uint64_t n, most;
+
+	if (job->pos == job->len) {
+		if (--job->arg[1] == 0) {
+			iscsip__disk_flush(job, 0, 0, job_flushed);
+			return;
+		}
+		if (job->arg[3])
+			job_invert(job);
+		job->pos = 0;
+	}
+	n = job->len - job->pos;
+	job->step_len = 0;
+	if (job->arg[0] == ERASE_CRYPTO && lun->ops->erase) {
+		iscsip__disk_submit(job, lun, ISCSIP_STORAGE_ERASE, 0, job->len, NULL, 0, 0, job_stored);
+		return;
+	}
+	if (job->arg[0] != ERASE_OVERWRITE && lun->ops->write_zeroes) {
+		/* in parts, so that progress can be told */
+		most = (uint64_t)ERASE_PART * 64;
+		job->step_len = (uint32_t)(n < most ? n : most);
+		iscsip__disk_submit(job, lun, ISCSIP_STORAGE_WRITE_ZEROES, job->pos, job->step_len, NULL, 0,
+				    lun->cfg.flags & ISCSIP_LUN_THIN ? ISCSIP_STORAGE_MAY_UNMAP : 0, job_stored);
+		return;
+	}
+	most = job->vec[0].len;
+	job->step_len = (uint32_t)(n < most ? n : most);
+	job->sub[0].base = job->vec[0].base;
+	job->sub[0].len = job->step_len;
+	iscsip__disk_store(job, lun, job->pos, job->sub, 1, job->step_len, 0, job_stored);
+}
+
+static void erase_waited(struct disk_req *r)
+{
+	if (r->phase)
+		iscsip__disk_good(r);
+	else
+		iscsip__disk_fail(r, ISCSIP_SENSE_MEDIUM_ERROR,
+				  r->op->opcode == ISCSIP_SCSI_SANITIZE ? ISCSIP_ASC_SANITIZE_FAILED : ISCSIP_ASC_WRITE_ERROR);
+}
+
+/*
+ * The job begins: it takes the command's buffer, which holds the pattern, with it. The command answers now (IMMED) or
+ * when the job has ended.
+ */
+static void erase_begin(struct disk_req *r, uint8_t kind, uint32_t passes, bool invert, bool immed, uint32_t gate)
+{
+	struct disk_lun *lun = r->lun;
+	struct disk_req *job = &lun->job;
+
+	job->state = REQ_RUN;
+	job->flags = RQ_JOB;
+	job->scratch = NULL;
+	job->vec[0].base = r->scratch;
+	job->vec[0].len = r->disk->cfg.buffer_size & ~((size_t)(1u << lun->shift) - 1);
+	job->cnt = job->buffers = 1;
+	r->scratch = NULL;
+	job->pos = 0;
+	job->len = disk_bytes(lun, lun->blocks);
+	job->arg[0] = kind;
+	job->arg[1] = passes;
+	job->arg[2] = r->cdb[1];
+	job->arg[3] = invert;
+	job->partner = immed ? NULL : r;
+	lun->progress = 0;
+	lun->progress_of = job->len * passes;
+	lun->gate = (lun->gate & ~(uint32_t)GATE_SANITIZE_FAILED) | gate;
+	job->step = job_next;
+	if (immed) {
+		iscsip__disk_good(r);
+	} else {
+		r->partner = job;
+		r->step = erase_waited;
+		r->flags |= RQ_WAITING;
+	}
+	iscsip__disk_drive(job);
+}
+
+/* --- SANITIZE ---------------------------------------------------------------------------------------------------------------- */
+
+/* The pattern fills the scratch buffer block by block, each block beginning anew (SBC-3 5.30.3.2). */
+static void pattern_fill(struct disk_req *r, const uint8_t *p, uint32_t len)
+{
+	size_t block = 1u << r->lun->shift, size = r->disk->cfg.buffer_size, i;
+
+	for (i = 0; i < block; i++)
+		r->scratch[i] = p[i % len];
+	for (; block < size; block *= 2)
+		memcpy(r->scratch + block, r->scratch, block);
+}
+
+static void overwrite_given(struct disk_req *r)
+{
+	const uint8_t *p = iscsip__disk_parameter(r);
+	uint32_t len = load_be16(p + 2), count = p[0] & 0x1f;
+
+	/*
+	 * The standard's own words for these are "invalid field in CDB" for the count and length (SBC-3 table 90, 91):
+	 * the parameter list is at fault, but the command is what is refused.
+	 */
+	if (count == 0) {
+		iscsip__disk_fail_cdb(r, 7, 7);
+	} else if (len == 0 || len > 1u << r->lun->shift || len > r->take - OVERWRITE_HEAD) {
+		iscsip__disk_fail_cdb(r, 7, 7);
+	} else {
+		pattern_fill(r, p + OVERWRITE_HEAD, len);
+		erase_begin(r, ERASE_OVERWRITE, count, p[0] & 0x80, r->cdb[1] & ERASE_IMMED, GATE_SANITIZE);
+	}
+}
+
+static void erase_given(struct disk_req *r)
+{
+	memset(r->scratch, 0, r->disk->cfg.buffer_size);
+	erase_begin(r, r->op->sa, 1, false, r->cdb[1] & ERASE_IMMED, GATE_SANITIZE);
+}
+
+static void sanitize_exit(struct disk_req *r)
+{
+	struct disk_lun *lun = r->lun;
+
+	if (lun->gate & GATE_SANITIZE_FAILED && !lun->sanitize_ause) {
+		iscsip__disk_fail_cdb(r, 1, 4);
+		return;
+	}
+	lun->gate &= ~(uint32_t)GATE_SANITIZE_FAILED;
+	iscsip__disk_good(r);
+}
+
+void iscsip__disk_sanitize(struct disk_req *r)
+{
+	uint32_t len = load_be16(r->cdb + 7), block = 1u << r->lun->shift;
+
+	r->out_total = len;
+	if (r->op->sa != ERASE_OVERWRITE) {
+		if (len)
+			iscsip__disk_fail_cdb(r, 7, 7);
+		else if (r->op->sa == ERASE_EXIT_FAILURE)
+			sanitize_exit(r);
+		else
+			iscsip__disk_collect(r, 0, true, erase_given);
+		return;
+	}
+	if (len <= OVERWRITE_HEAD || len > block + OVERWRITE_HEAD)
+		iscsip__disk_fail_cdb(r, 7, 7);
+	else if (len > r->cmd->out_len || len > r->disk->cfg.buffer_size)
+		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_PARAMETER_LIST_LENGTH);
+	else
+		iscsip__disk_collect(r, len, true, overwrite_given);
+}
+
+/* --- FORMAT UNIT -------------------------------------------------------------------------------------------------------------- */
+
+/* Without a defect list, protection information or another geometry: the medium reads as zeroes afterwards. */
+static void format_given(struct disk_req *r)
+{
+	const uint8_t *p = iscsip__disk_parameter(r);
+	bool is_long = r->cdb[1] & 0x20, immed = r->take && p[1] & FORMAT_IMMED;
+
+	if (r->take && p[0] & 0x07) {
+		iscsip__disk_fail_parameter(r, 0, 2); /* PROTECTION FIELDS USAGE */
+		return;
+	}
+	/* FOV, DPRY, DCRT, STPF: only where FOV says that they mean something; IP is an initialization pattern */
+	if (r->take && p[1] & 0x08) {
+		iscsip__disk_fail_parameter(r, 1, 3);
+		return;
+	}
+	if (r->take && (is_long ? load_be32(p + 4) : load_be16(p + 2))) {
+		iscsip__disk_fail_parameter(r, is_long ? 4 : 2, 7);
+		return;
+	}
+	memset(r->scratch, 0, r->disk->cfg.buffer_size);
+	erase_begin(r, ERASE_BLOCKS, 1, false, immed, GATE_FORMAT);
+}
+
+void iscsip__disk_format_unit(struct disk_req *r)
+{
+	uint32_t head = r->cdb[1] & FORMAT_FMTDATA ? r->cdb[1] & 0x20 ? 8 : 4 : 0;
+
+	r->out_total = head;
+	if (r->cdb[1] & 0xc0)
+		iscsip__disk_fail_cdb(r, 1, 7);
+	else if (r->cdb[1] & 0x07)
+		iscsip__disk_fail_cdb(r, 1, 2);
+	else if (r->cdb[1] & 0x28 && head == 0)
+		iscsip__disk_fail_cdb(r, 1, 5);
+	else if (head > r->cmd->out_len)
+		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_PARAMETER_LIST_LENGTH);
+	else
+		iscsip__disk_collect(r, head, true, format_given);
+}

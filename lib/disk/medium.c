@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The storage below a request: the one place that calls the host's storage functions for data, and the answers.
+ *
+ * Three primitives on which all block commands stand. *fetch* shows a part of the medium: the storage's own memory where
+ * it names it, else the request's scratch buffer after a read. *store* puts bytes on the medium: by copying into the
+ * storage's memory, or with a write. *flush* makes the medium stable. Each ends by calling a step of the request, at
+ * once or later, with r->result telling how it went; an answer inside the call only marks the request READY.
+ */
+#include "disk/disk.h"
+
+static void submit_call(const struct iscsip_storage_ops *ops, void *user, struct iscsip_storage_req *st)
+{
+	switch (st->op) {
+	case ISCSIP_STORAGE_READ:
+		ops->read(user, st);
+		break;
+	case ISCSIP_STORAGE_WRITE:
+		ops->write(user, st);
+		break;
+	case ISCSIP_STORAGE_FLUSH:
+		ops->flush(user, st);
+		break;
+	case ISCSIP_STORAGE_UNMAP:
+		ops->unmap(user, st);
+		break;
+	case ISCSIP_STORAGE_WRITE_ZEROES:
+		ops->write_zeroes(user, st);
+		break;
+	case ISCSIP_STORAGE_LBA_STATUS:
+		ops->lba_status(user, st);
+		break;
+	case ISCSIP_STORAGE_PRE_FETCH:
+		ops->pre_fetch(user, st);
+		break;
+	case ISCSIP_STORAGE_ERASE:
+		ops->erase(user, st);
+		break;
+	default:
+		ops->save(user, st);
+		break;
+	}
+}
+
+/* One request to the storage of @lun, which need not be the unit that the command was sent to (EXTENDED COPY). */
+void iscsip__disk_submit(struct disk_req *r, struct disk_lun *lun, uint8_t op, uint64_t off, uint64_t len,
+			 const struct iscsip_vec *vec, int cnt, uint8_t flags, disk_step *step)
+{
+	memset(&r->st, 0, sizeof r->st);
+	r->st.op = op;
+	r->st.flags = flags;
+	r->st.offset = off;
+	r->st.error_offset = off;
+	r->st.len = len;
+	r->st.vec = vec;
+	r->st.cnt = cnt;
+	r->step = step;
+	r->flags |= RQ_STORAGE;
+	submit_call(lun->ops, lun->user, &r->st);
+}
+
+void iscsip_storage_done(struct iscsip_storage_req *req, enum iscsip_storage_result result)
+{
+	struct disk_req *r = (struct disk_req *)(void *)req;
+	struct iscsip_disk *d = r->disk;
+
+	r->flags &= ~(uint32_t)RQ_STORAGE;
+	r->result = (uint8_t)result;
+	if (r->flags & RQ_ABORTED)
+		d->kick = true;
+	iscsip__disk_resume(r);
+	if (d->kick)
+		iscsip__disk_settle(d);
+}
+
+/* The answer is known without the storage. */
+static void medium_at_once(struct disk_req *r, int result, disk_step *step)
+{
+	r->result = (uint8_t)result;
+	r->step = step;
+	r->flags |= RQ_READY;
+}
+
+static uint64_t vec_bytes(const struct iscsip_vec *vec, int cnt)
+{
+	uint64_t n = 0;
+	int i;
+
+	for (i = 0; i < cnt; i++)
+		n += vec[i].len;
+	return n;
+}
+
+static void pin_undo(const struct disk_lun *lun, uint64_t off, uint64_t len, bool write)
+{
+	if (lun->ops->unpin)
+		lun->ops->unpin(lun->user, off, len, write);
+}
+
+/* Lets data-out land in the medium itself: all of [off, off + len) at r->vec, or nothing. */
+bool iscsip__disk_pin_out(struct disk_req *r, uint64_t off, uint32_t len)
+{
+	struct disk_lun *lun = r->lun;
+	int n;
+
+	if (!lun->ops->pin)
+		return false;
+	n = lun->ops->pin(lun->user, off, len, true, r->vec, r->disk->cfg.max_pieces);
+	if (n <= 0)
+		return false;
+	if (vec_bytes(r->vec, n) < len) {
+		pin_undo(lun, off, vec_bytes(r->vec, n), false);
+		return false;
+	}
+	r->cnt = (uint16_t)n;
+	r->pin_off = off;
+	r->pin_len = len;
+	r->flags |= RQ_PINNED;
+	return true;
+}
+
+/* Shows @len bytes from @off on, or the first r->step_len of them, at r->sub until iscsip__disk_fetched(). */
+void iscsip__disk_fetch(struct disk_req *r, struct disk_lun *lun, uint64_t off, uint64_t len, disk_step *step)
+{
+	int n = 0;
+
+	if (lun->ops->pin)
+		n = lun->ops->pin(lun->user, off, len, false, r->sub, r->disk->cfg.max_pieces);
+	if (n < 0) {
+		r->st.op = ISCSIP_STORAGE_READ;
+		r->st.error_offset = off;
+		medium_at_once(r, -n, step);
+		return;
+	}
+	if (n > 0) {
+		uint64_t have = vec_bytes(r->sub, n);
+
+		r->sub_cnt = (uint16_t)n;
+		r->step_len = (uint32_t)(have < len ? have : len);
+		r->fetch_lun = lun;
+		r->fetch_off = off;
+		r->flags |= RQ_FETCHED;
+		medium_at_once(r, ISCSIP_STORAGE_OK, step);
+		return;
+	}
+	if (!r->scratch || !lun->ops->read) {
+		medium_at_once(r, ISCSIP_STORAGE_HARDWARE, step);
+		return;
+	}
+	r->step_len = (uint32_t)(len < r->disk->cfg.buffer_size ? len : r->disk->cfg.buffer_size);
+	r->sub[0].base = r->scratch;
+	r->sub[0].len = r->step_len;
+	r->sub_cnt = 1;
+	iscsip__disk_submit(r, lun, ISCSIP_STORAGE_READ, off, r->step_len, r->sub, 1, 0, step);
+}
+
+void iscsip__disk_fetched(struct disk_req *r)
+{
+	if (!(r->flags & RQ_FETCHED))
+		return;
+	r->flags &= ~(uint32_t)RQ_FETCHED;
+	pin_undo(r->fetch_lun, r->fetch_off, r->step_len, false);
+}
+
+/* Copies into the storage's own memory; 0: it names none, negative: minus a result. */
+static int store_pinned(struct disk_lun *lun, uint64_t off, const struct iscsip_vec *vec, int cnt, uint64_t len)
+{
+	struct iscsip_vec to[16];
+	uint64_t done = 0;
+
+	if (!lun->ops->pin)
+		return 0;
+	while (done < len) {
+		uint64_t at = done;
+		int i, n = lun->ops->pin(lun->user, off + done, len - done, true, to, 16);
+
+		if (n <= 0)
+			return n < 0 || done == 0 ? n : -ISCSIP_STORAGE_HARDWARE;
+		for (i = 0; i < n && done < len; i++) {
+			size_t m = len - done < to[i].len ? (size_t)(len - done) : to[i].len;
+
+			iscsip__disk_copy_in(vec, cnt, done, to[i].base, m);
+			done += m;
+		}
+		pin_undo(lun, off + at, done - at, true);
+	}
+	return 1;
+}
+
+void iscsip__disk_store(struct disk_req *r, struct disk_lun *lun, uint64_t off, const struct iscsip_vec *vec, int cnt,
+			uint64_t len, uint8_t flags, disk_step *step)
+{
+	int rc = store_pinned(lun, off, vec, cnt, len);
+
+	if (rc == 0 && lun->ops->write) {
+		iscsip__disk_submit(r, lun, ISCSIP_STORAGE_WRITE, off, len, vec, cnt, flags, step);
+		return;
+	}
+	r->st.op = ISCSIP_STORAGE_WRITE;
+	r->st.error_offset = off;
+	if (rc > 0 && flags & ISCSIP_STORAGE_FUA && lun->ops->flush)
+		iscsip__disk_submit(r, lun, ISCSIP_STORAGE_FLUSH, off, len, NULL, 0, 0, step);
+	else
+		medium_at_once(r, rc > 0 ? ISCSIP_STORAGE_OK : rc < 0 ? -rc : ISCSIP_STORAGE_HARDWARE, step);
+}
+
+void iscsip__disk_flush(struct disk_req *r, uint64_t off, uint64_t len, disk_step *step)
+{
+	if (r->lun->ops->flush)
+		iscsip__disk_submit(r, r->lun, ISCSIP_STORAGE_FLUSH, off, len, NULL, 0, 0, step);
+	else
+		medium_at_once(r, ISCSIP_STORAGE_OK, step);
+}
+
+/* LBA and count of a CDB that has them where READ of its length has them (SBC-3 5.8 to 5.13). */
+bool iscsip__disk_parse(struct disk_req *r)
+{
+	const uint8_t *c = r->cdb;
+
+	if (!(r->op->flags & OP_RANGE))
+		return false;
+	switch (r->op->len) {
+	case 6:
+		r->lba = load_be24(c + 1) & 0x1fffff;
+		r->blocks = c[4] ? c[4] : 256;
+		break;
+	case 10:
+		r->lba = load_be32(c + 2);
+		r->blocks = load_be16(c + 7);
+		break;
+	case 12:
+		r->lba = load_be32(c + 2);
+		r->blocks = load_be32(c + 6);
+		break;
+	default:
+		r->lba = load_be64(c + 2);
+		r->blocks = load_be32(c + 10);
+		if (c[0] == ISCSIP_SCSI_WRITE_ATOMIC_16)
+			r->blocks &= 0xffff;
+		break;
+	}
+	return true;
+}
+
+/* The whole range lies on the medium, or the command has failed. */
+bool iscsip__disk_in_range(struct disk_req *r)
+{
+	uint64_t end = r->lun->blocks;
+
+	if (r->lba <= end && r->blocks <= end - r->lba)
+		return true;
+	iscsip__disk_fail_info(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_LBA_OUT_OF_RANGE, r->lba < end ? end : r->lba);
+	return false;
+}

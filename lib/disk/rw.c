@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * READ and WRITE (SBC-3 5.8 to 5.13, 5.37 to 5.41), the commands that everything is built for.
+ *
+ * READ goes in pieces: what the storage names in its memory is sent from there, what it does not is read into buffers of
+ * the disk, as many as are free; the next piece is begun when the one before has been sent. With a disk in memory there
+ * is one piece and no wait. WRITE has its memory from `place`, or names it here: the medium's own, or buffers that are
+ * written once all bytes are in. The bytes that count are the whole blocks that both the CDB and the initiator's
+ * expected length cover; a part of a block is refused (INVALID FIELD IN COMMAND INFORMATION UNIT).
+ */
+#include "disk/disk.h"
+
+/* LBA and count are good; r->len is what the CDB asks for, in bytes. */
+static bool rw_parse(struct disk_req *r)
+{
+	iscsip__disk_parse(r);
+	if (!iscsip__disk_in_range(r))
+		return false;
+	r->len = disk_bytes(r->lun, r->blocks);
+	if (r->len <= iscsip__disk_max_transfer(r->lun))
+		return true;
+	iscsip__disk_fail_cdb(r, r->op->len == 10 ? 7 : r->op->len == 12 ? 6 : 10, 7);
+	return false;
+}
+
+/* --- READ -------------------------------------------------------------------------------------------------------- */
+
+static void read_next(struct disk_req *r);
+
+/* @n bytes at r->vec go out. */
+static void read_send(struct disk_req *r, uint32_t n)
+{
+	bool last;
+	int rc;
+
+	r->pos += n;
+	last = r->pos == r->len;
+	rc = iscsip_cmd_send_data(r->cmd, r->vec, r->cnt, n, last);
+	if (rc != ISCSIP_OK) {
+		iscsip__disk_fail(r, ISCSIP_SENSE_ABORTED_COMMAND, ISCSIP_ASC_INTERNAL_FAILURE);
+	} else if (last) {
+		r->lun->stats.read_bytes += r->len;
+		iscsip__disk_good(r);
+	} else {
+		r->step = read_next;
+		/* `sent` may have come inside the call */
+		if (!(r->flags & RQ_READY))
+			r->flags |= RQ_WAITING;
+	}
+}
+
+static void read_filled(struct disk_req *r)
+{
+	if (r->result != ISCSIP_STORAGE_OK)
+		iscsip__disk_fail_storage(r);
+	else
+		read_send(r, (uint32_t)r->st.len);
+}
+
+/* As many buffers as are free, at least one. */
+static void read_buffered(struct disk_req *r, uint64_t off)
+{
+	struct iscsip_disk *d = r->disk;
+	uint64_t n = r->len - r->pos, most = iscsip__disk_write_max(d), room;
+
+	room = (uint64_t)d->buffers_free * d->cfg.buffer_size;
+	if (room < most)
+		most = room;
+	if (n > most)
+		n = most;
+	if (n == 0 || !iscsip__disk_take(r, n, false)) {
+		iscsip__disk_wait_memory(r, 1, read_next);
+		return;
+	}
+	iscsip__disk_submit(r, r->lun, ISCSIP_STORAGE_READ, off, n, r->vec, r->cnt, 0, read_filled);
+}
+
+static void read_next(struct disk_req *r)
+{
+	struct disk_lun *lun = r->lun;
+	uint64_t off = disk_bytes(lun, r->lba) + r->pos;
+	uint64_t have = 0, rest = r->len - r->pos;
+	int i, n = 0;
+
+	if (r->flags & RQ_PIN_READ)
+		iscsip__disk_unpin(r);
+	iscsip__disk_give(r);
+	if (lun->ops->pin)
+		n = lun->ops->pin(lun->user, off, rest, false, r->vec, r->disk->cfg.max_pieces);
+	if (n == 0 && lun->ops->read) {
+		read_buffered(r, off);
+		return;
+	}
+	if (n <= 0) {
+		r->st.op = ISCSIP_STORAGE_READ;
+		r->st.error_offset = off;
+		r->result = n ? (uint8_t)-n : ISCSIP_STORAGE_HARDWARE;
+		iscsip__disk_fail_storage(r);
+		return;
+	}
+	for (i = 0; i < n; i++)
+		have += r->vec[i].len;
+	r->cnt = (uint16_t)n;
+	r->pin_off = off;
+	r->pin_len = have < rest ? have : rest;
+	r->flags |= RQ_PIN_READ;
+	read_send(r, (uint32_t)r->pin_len);
+}
+
+void iscsip__disk_read(struct disk_req *r)
+{
+	if (!rw_parse(r))
+		return;
+	r->in_total = r->len;
+	/* what the initiator has no room for is not read: the transport tells the residual */
+	if (r->len > r->cmd->in_len)
+		r->len = r->cmd->in_len;
+	if (r->len == 0)
+		iscsip__disk_good(r);
+	else
+		read_next(r);
+}
+
+/* --- WRITE ------------------------------------------------------------------------------------------------------- */
+
+static void write_done(struct disk_req *r)
+{
+	if (r->result != ISCSIP_STORAGE_OK) {
+		iscsip__disk_fail_storage(r);
+		return;
+	}
+	r->lun->stats.write_bytes += r->take;
+	iscsip__disk_good(r);
+}
+
+static bool write_fua(const struct disk_req *r)
+{
+	if (!r->lun->ops->flush)
+		return false;
+	/* without WCE every write is stable; WRITE(6) has no FUA; WRITE AND VERIFY is on the medium when it ends (SBC-3 5.41) */
+	return !r->lun->mode.wce || (r->op->len != 6 && r->cdb[1] & ISCSIP_CDB_FUA) ||
+	       r->op->run == iscsip__disk_write_verify;
+}
+
+/* All bytes are in their place. */
+static void write_landed(struct disk_req *r)
+{
+	uint64_t off = disk_bytes(r->lun, r->lba);
+
+	if (r->flags & RQ_PINNED) {
+		iscsip__disk_unpin(r);
+		if (write_fua(r)) {
+			iscsip__disk_flush(r, off, r->take, write_done);
+			return;
+		}
+		r->lun->stats.write_bytes += r->take;
+		iscsip__disk_good(r);
+		return;
+	}
+	r->sub_cnt = (uint16_t)iscsip__disk_slice(r->vec, r->cnt, 0, r->take, r->sub, r->disk->cfg.max_pieces);
+	iscsip__disk_store(r, r->lun, off, r->sub, r->sub_cnt, r->take, write_fua(r) ? ISCSIP_STORAGE_FUA : 0, write_done);
+}
+
+/* Whole blocks that the initiator sends of those that the command wants; false: the command has failed. */
+static bool write_whole_blocks(struct disk_req *r, uint32_t *take)
+{
+	r->out_total = r->len;
+	*take = r->len < r->cmd->out_len ? (uint32_t)r->len : r->cmd->out_len;
+	if (!(*take & ((1u << r->lun->shift) - 1)))
+		return true;
+	/* the residual is as large as if the blocks had been taken */
+	iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INVALID_FIELD_IN_UNIT);
+	return false;
+}
+
+void iscsip__disk_write(struct disk_req *r)
+{
+	uint32_t take;
+
+	if (!(r->flags & RQ_CHECKED)) {
+		if (!rw_parse(r) || !write_whole_blocks(r, &take))
+			return;
+		if (take == 0) {
+			iscsip__disk_good(r);
+			return;
+		}
+		if (!(r->flags & RQ_BUFFER) && iscsip__disk_pin_out(r, disk_bytes(r->lun, r->lba), take) &&
+		    !iscsip__disk_name_buffer(r, take, false)) {
+			iscsip__disk_unpin(r);
+			r->cnt = 0;
+		}
+		iscsip__disk_collect(r, take, false, write_landed);
+		return;
+	}
+	r->out_total = disk_bytes(r->lun, r->blocks);
+	iscsip__disk_request(r, write_landed);
+}
+
+/* WRITE AND VERIFY: what is written and stable has been verified as far as a virtual medium can be. BYTCHK 00b and 01b
+ * say how to verify; 10b and 11b are reserved (SBC-3 5.41). */
+void iscsip__disk_write_verify(struct disk_req *r)
+{
+	if (r->cdb[1] & 0x04)
+		iscsip__disk_fail_cdb(r, 1, 2);
+	else
+		iscsip__disk_write(r);
+}
+
+/*
+ * WRITE ATOMIC(16) (SBC-4): all or nothing. All data is in buffers before the first byte is written, and no other
+ * command touches the blocks meanwhile; the storage gets one write.
+ */
+void iscsip__disk_write_atomic(struct disk_req *r)
+{
+	uint32_t take;
+
+	if (!rw_parse(r))
+		return;
+	/* ATOMIC BOUNDARY is not offered: MAXIMUM ATOMIC BOUNDARY SIZE is 0 */
+	if (load_be16(r->cdb + 10)) {
+		iscsip__disk_fail_cdb(r, 10, 7);
+		return;
+	}
+	if (r->blocks > r->lun->cfg.max_atomic) {
+		iscsip__disk_fail_cdb(r, 12, 7);
+		return;
+	}
+	if (!write_whole_blocks(r, &take))
+		return;
+	if (take == 0 || take < r->len) {
+		/* a part of an atomic write is no atomic write */
+		if (take)
+			iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INVALID_FIELD_IN_UNIT);
+		else
+			iscsip__disk_good(r);
+		return;
+	}
+	iscsip__disk_collect(r, take, false, write_landed);
+}
