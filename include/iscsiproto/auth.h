@@ -104,7 +104,7 @@ struct iscsip_auth_item {
 /** @brief Where a mechanism of the host stands after a step. */
 enum iscsip_auth_step {
 	ISCSIP_AUTH_GO_ON = 0, /**< It needs more keys from the peer. */
-	ISCSIP_AUTH_DONE = 1,  /**< It is content: the peer is who it says, and nothing more is needed than the items given here. */
+	ISCSIP_AUTH_DONE = 1,  /**< It is content: the peer is who it says, and nothing more is needed than these items. */
 	ISCSIP_AUTH_REFUSE = 2, /**< It failed. */
 	ISCSIP_AUTH_LAST = 3   /**< Initiator: the items are its last, and the target's answer is still to be judged (the T bit goes
 	                            with them, as in RFC 7143 appendix B). */
@@ -114,7 +114,8 @@ enum iscsip_auth_step {
 struct iscsip_auth_answer {
 	uint8_t step;                         /**< An #iscsip_auth_step. */
 	uint16_t status;                      /**< REFUSE at a target: the status; 0 stands for #ISCSIP_LOGIN_AUTHENTICATION_FAILED. */
-	const struct iscsip_auth_item *items; /**< Keys to send; their values must stay in place until the next step, or the end of the login. */
+	const struct iscsip_auth_item *items; /**< Keys to send; their values must stay in place until the next step, or
+	                                           the end of the login. */
 	int count;                            /**< How many, up to #ISCSIP_AUTH_ITEMS. */
 };
 

@@ -104,8 +104,9 @@ struct iscsip_prefs {
  */
 struct iscsip_offer {
 	size_t struct_size;                 /**< Set by the init functions. */
-	struct iscsip_prefs auth_methods;   /**< #iscsip_auth_method values. Without #ISCSIP_AUTH_NONE the peer must authenticate. */
-	struct iscsip_prefs chap_algorithms; /**< CHAP_A numbers 5 to 8; algorithms that are not built in are left out by the library. */
+	struct iscsip_prefs auth_methods;   /**< #iscsip_auth_method values. Without #ISCSIP_AUTH_NONE there is no login
+	                                         without authentication. */
+	struct iscsip_prefs chap_algorithms; /**< CHAP_A numbers 5 to 8; those that are not built in are left out. */
 	bool mutual_auth;                   /**< Initiator: the target has to authenticate itself too, or the login fails. */
 	bool allow_short_secrets;           /**< Take CHAP secrets under 96 bits (RFC 7143 9.2.1 wants IPsec with them). */
 	const char *auth_extension;         /**< Name of a private or public method (`Z-...`), or NULL; kept by the host. */

@@ -108,7 +108,7 @@ bool iscsip__chap_reflected(const struct iscsip__login *l)
 {
 	const struct login_chap *c = &l->chap;
 
-	return c->own_len > 0 && c->peer_len == c->own_len && memcmp(c->peer, c->own, c->own_len) == 0;
+	return c->own_len > 0 && c->peer_len == c->own_len && iscsip__equal_ct(c->peer, c->own, c->own_len);
 }
 
 void iscsip__chap_ask(struct iscsip__login *l, enum iscsip_chap_purpose purpose)

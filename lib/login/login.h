@@ -83,8 +83,8 @@ struct iscsip__login_setup {
 	void (*random)(void *user, uint8_t *dst, size_t len);
 	/*
 	 * A key of a mechanism (KRB5, SRP, extension) came in: text as it stands on the wire, long values in pieces
-	 * (off: bytes that came before; last: the value ends). Key and piece are valid during the call; the key is ended by a NUL. Return ISCSIP_OK, or anything else
-	 * to fail the login. NULL where the offer has no such method.
+	 * (off: bytes that came before; last: the value ends). Key and piece are valid during the call; the key is ended by
+	 * a NUL. Return ISCSIP_OK, or anything else to fail the login. NULL where the offer has no such method.
 	 */
 	int (*auth_value)(void *user, const char *key, const char *piece, size_t len, size_t off, bool last);
 };
@@ -178,8 +178,8 @@ int iscsip__login_session(struct iscsip__login *l, uint16_t tsih);
  * Ends a login from the host's side, in any state but DONE and FAILED. Target: status is an iscsip_login_status other than
  * OK; with 0x0101 and 0x0102, address is where to (a tag is left out, RFC 7143 13.8), else NULL; the refusal is sent before
  * LOGIN_FAILED, at once where the login asks the host something, else in answer to the next request. Initiator: LOGIN_FAILED
- * at once. ISCSIP_EINVAL: no such status, or a redirection without a valid address. ISCSIP_ESTATE: it is over, or its final response
- * is on its way.
+ * at once. ISCSIP_EINVAL: no such status, or a redirection without a valid address. ISCSIP_ESTATE: it is over, or its final
+ * response is on its way.
  */
 int iscsip__login_refuse(struct iscsip__login *l, uint16_t status, const char *address);
 

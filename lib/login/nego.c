@@ -54,8 +54,7 @@ static bool nego_is_irrelevant(const struct iscsip__nego *n, const struct iscsip
 
 	return ((k->irrelevant & ISCSIP__NOT_IN_DISCOVERY) && n->discovery) ||
 	       ((k->irrelevant & ISCSIP__NOT_WITH_RDMA) && p->rdma_extensions) ||
-	       ((k->irrelevant & ISCSIP__NOT_WITHOUT_RDMA) && !p->rdma_extensions) ||
-	       ((k->irrelevant & ISCSIP__NOT_UNSOLICITED) && p->initial_r2t && !p->immediate_data);
+	       ((k->irrelevant & ISCSIP__NOT_WITHOUT_RDMA) && !p->rdma_extensions);
 }
 
 /* Whether this key belongs to a connection that joins a session already there: LO keys do not (RFC 7143 13). */

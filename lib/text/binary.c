@@ -69,7 +69,7 @@ static int binary_from_hex(const char *s, size_t n, uint8_t *dst, size_t cap, si
 	if (odd)
 		dst[0] = (uint8_t)binary_hex_digit(s[0]);
 	for (i = odd; i < n; i += 2)
-		dst[(i + 1) / 2] = (uint8_t)(binary_hex_digit(s[i]) << 4 | binary_hex_digit(s[i + 1]));
+		dst[(i + 1) / 2] = (uint8_t)((unsigned)binary_hex_digit(s[i]) << 4 | (unsigned)binary_hex_digit(s[i + 1]));
 	return ISCSIP_OK;
 }
 

@@ -70,7 +70,7 @@ enum iscsip__key iscsip__key_find(const char *name, size_t len)
 	int i;
 
 	for (i = 0; i < ISCSIP__KEY_COUNT; i++)
-		if (key_rows[i].name_len == len && memcmp(key_rows[i].name, name, len) == 0)
+		if (key_rows[i].name_len == len && iscsip__text_is(name, len, key_rows[i].name))
 			break;
 	return (enum iscsip__key)i;
 }

@@ -117,10 +117,11 @@ static void offer_init(struct iscsip_offer *offer)
 			memcpy(at, &flag, sizeof flag);
 	}
 	prefs_put(&offer->auth_methods, ISCSIP_AUTH_NONE);
-	prefs_put(&offer->chap_algorithms, 7);
+	/* tgtd takes 7 for SHA-1 and the first number it knows of a list: with SHA-256 last it uses MD5 and logs in. */
 	prefs_put(&offer->chap_algorithms, 8);
 	prefs_put(&offer->chap_algorithms, 6);
 	prefs_put(&offer->chap_algorithms, 5);
+	prefs_put(&offer->chap_algorithms, 7);
 	prefs_put(&offer->header_digest, ISCSIP_DIGEST_NONE);
 	prefs_put(&offer->header_digest, ISCSIP_DIGEST_CRC32C);
 	offer->data_digest = offer->header_digest;
@@ -147,15 +148,6 @@ void iscsip_offer_init_target(struct iscsip_offer *offer)
 	prefs_put(&offer->task_reporting, ISCSIP_TASK_REPORTING_RESPONSE_FENCE);
 	prefs_put(&offer->task_reporting, ISCSIP_TASK_REPORTING_RFC3720);
 	offer->iscsi_protocol_level = 2;
-}
-
-static size_t offer_length(const char *s)
-{
-	size_t n = 0;
-
-	while (s[n])
-		n++;
-	return n;
 }
 
 int iscsip__offer_item(const struct iscsip_offer *offer, enum iscsip__key key, const char *item, size_t len)
@@ -203,7 +195,7 @@ static int offer_set_list(struct iscsip_offer *offer, enum iscsip__key key, cons
 	size_t len;
 	int rc, n;
 
-	iscsip_text_list_init(&list, value, offer_length(value));
+	iscsip_text_list_init(&list, value, iscsip__text_length(value));
 	while ((rc = iscsip_text_list_next(&list, &item, &len)) > 0) {
 		n = iscsip__offer_item(offer, key, item, len);
 		if (n < 0 || !offer_item_allowed(key, (unsigned)n) || iscsip__prefs_have(&prefs, (unsigned)n) ||
@@ -238,7 +230,7 @@ int iscsip__key_number(enum iscsip__key key, const char *value, size_t len, uint
 
 int iscsip_offer_set(struct iscsip_offer *offer, const char *key, const char *value)
 {
-	enum iscsip__key id = iscsip__key_find(key, offer_length(key));
+	enum iscsip__key id = iscsip__key_find(key, iscsip__text_length(key));
 	const struct iscsip__key_info *k;
 	uint32_t v;
 	bool flag;
@@ -250,12 +242,12 @@ int iscsip_offer_set(struct iscsip_offer *offer, const char *key, const char *va
 	if (k->kind == ISCSIP__KIND_LIST)
 		return offer_set_list(offer, id, value);
 	if (offer_kind_is_bool(k->kind)) {
-		if (iscsip_text_bool(value, offer_length(value), &flag) != ISCSIP_OK)
+		if (iscsip_text_bool(value, iscsip__text_length(value), &flag) != ISCSIP_OK)
 			return ISCSIP_EINVAL;
 		memcpy((uint8_t *)offer + k->offer_off, &flag, sizeof flag);
 		return ISCSIP_OK;
 	}
-	rc = iscsip__key_number(id, value, offer_length(value), &v);
+	rc = iscsip__key_number(id, value, iscsip__text_length(value), &v);
 	if (rc != ISCSIP_OK)
 		return rc == ISCSIP_TEXT_ERANGE ? rc : ISCSIP_EINVAL;
 	memcpy((uint8_t *)offer + k->offer_off, &v, sizeof v);
@@ -291,7 +283,7 @@ static bool offer_member_fits(const struct iscsip_offer *offer, enum iscsip__key
 /* A value that may stand in text: UTF-8 up to 255 bytes. */
 static bool offer_text_fits(const char *s)
 {
-	size_t n = offer_length(s);
+	size_t n = iscsip__text_length(s);
 
 	return n > 0 && n <= 255 && iscsip_text_is_utf8(s, n);
 }

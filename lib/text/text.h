@@ -102,6 +102,18 @@ int iscsip__offer_item(const struct iscsip_offer *offer, enum iscsip__key key, c
 /* Reads a number of this key: ISCSIP_OK, ISCSIP_TEXT_EFORM or ISCSIP_TEXT_ERANGE. */
 int iscsip__key_number(enum iscsip__key key, const char *value, size_t len, uint32_t *out);
 
+/* More than any text that is written has; bounds what is read of a string, and keeps the compiler from calling strlen(). */
+#define ISCSIP__TEXT_LONGEST ((size_t)1 << 24)
+
+static inline size_t iscsip__text_length(const char *s)
+{
+	size_t n = 0;
+
+	while (n < ISCSIP__TEXT_LONGEST && s[n])
+		n++;
+	return n;
+}
+
 /* Whether a value of n bytes is this word. */
 static inline bool iscsip__text_is(const char *s, size_t n, const char *word)
 {

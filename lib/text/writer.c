@@ -7,15 +7,6 @@
  */
 #include "text/text.h"
 
-static size_t text_length(const char *s)
-{
-	size_t n = 0;
-
-	while (s[n])
-		n++;
-	return n;
-}
-
 size_t iscsip__put_decimal(char *dst, uint64_t v)
 {
 	char digits[20];
@@ -43,7 +34,7 @@ static ptrdiff_t text_put_bytes(char *dst, size_t cap, const char *key, size_t k
 
 ptrdiff_t iscsip_text_put(void *dst, size_t cap, const char *key, const char *value)
 {
-	return text_put_bytes(dst, cap, key, text_length(key), value, text_length(value));
+	return text_put_bytes(dst, cap, key, iscsip__text_length(key), value, iscsip__text_length(value));
 }
 
 ptrdiff_t iscsip_text_put_number(void *dst, size_t cap, const char *key, uint64_t value)
@@ -51,7 +42,7 @@ ptrdiff_t iscsip_text_put_number(void *dst, size_t cap, const char *key, uint64_
 	char digits[20];
 	size_t n = iscsip__put_decimal(digits, value);
 
-	return text_put_bytes(dst, cap, key, text_length(key), digits, n);
+	return text_put_bytes(dst, cap, key, iscsip__text_length(key), digits, n);
 }
 
 size_t iscsip_text_binary_length(size_t len, enum iscsip_binary_form form)
@@ -73,7 +64,7 @@ ptrdiff_t iscsip_text_put_binary(void *dst, size_t cap, const char *key, const v
 				 enum iscsip_binary_form form)
 {
 	char *to = dst;
-	size_t key_len = text_length(key), value_len;
+	size_t key_len = iscsip__text_length(key), value_len;
 
 	if (len == 0)
 		return ISCSIP_EINVAL;
@@ -121,7 +112,7 @@ void iscsip__out_binary(struct iscsip__out *o, const char *key, const void *data
 
 void iscsip__out_named(struct iscsip__out *o, const char *name, size_t name_len, const char *value)
 {
-	out_took(o, text_put_bytes(o->buf + o->len, o->cap - o->len, name, name_len, value, text_length(value)));
+	out_took(o, text_put_bytes(o->buf + o->len, o->cap - o->len, name, name_len, value, iscsip__text_length(value)));
 }
 
 void iscsip__out_list(struct iscsip__out *o, enum iscsip__key key, const struct iscsip_prefs *prefs, const char *other)
@@ -138,7 +129,7 @@ void iscsip__out_list(struct iscsip__out *o, enum iscsip__key key, const struct 
 			digits[iscsip__put_decimal(digits, prefs->item[i])] = 0;
 		else
 			word = prefs->item[i] < words->count ? words->words[prefs->item[i]] : other;
-		len = word ? text_length(word) : 0;
+		len = word ? iscsip__text_length(word) : 0;
 		if (len == 0 || len > sizeof list - 2 - n)
 			continue;
 		if (n)

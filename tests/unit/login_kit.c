@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* See login_kit.h. */
+/*
+ * Logins in memory, for the tests of both roles: see login_kit.h.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -147,7 +149,8 @@ static void answer_secret(struct kit_side *s)
 		a.secret_len = strlen(h->own_secret);
 		if (h->by_response) {
 			a.verdict = ISCSIP_CHAP_RESPONSE;
-			a.response_len = (size_t)iscsip_chap_response(ask->algorithm, ask->identifier, a.secret, a.secret_len,
+			a.response_len = (size_t)iscsip_chap_response(ask->algorithm, ask->identifier, a.secret,
+					a.secret_len,
 								      ask->challenge, ask->challenge_len, response);
 			a.response = response;
 		}
@@ -230,7 +233,8 @@ void kit_answer(struct kit_side *s)
 		case LOGIN_ASK_SESSION:
 			s->host.asked_session++;
 			if (s->host.refuse_session)
-				assert_int_equal(iscsip__login_refuse(s->l, s->host.refuse_session, s->host.redirect), ISCSIP_OK);
+				assert_int_equal(iscsip__login_refuse(s->l, s->host.refuse_session, s->host.redirect),
+						ISCSIP_OK);
 			else
 				assert_int_equal(iscsip__login_session(s->l, s->host.tsih), ISCSIP_OK);
 			break;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* CHAP responses as values (RFC 1994 4.1), and builds that leave hashes out. The vectors come from Python's hashlib. */
+/*
+ * CHAP responses as values (RFC 1994 4.1), and builds that leave hashes out. The vectors come from Python's hashlib.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,14 +32,16 @@ static void responses_are_the_hash_of_identifier_secret_and_challenge(void **sta
 	for (i = 0; i < sizeof challenge; i++)
 		challenge[i] = (uint8_t)(i + 1);
 	for (i = 0; i < 4; i++) {
-		int len = iscsip_chap_response(vectors[i].algorithm, 0xa7, "a secret of 16 b", 16, challenge, sizeof challenge, out);
+		int len = iscsip_chap_response(vectors[i].algorithm, 0xa7, "a secret of 16 b", 16, challenge,
+				sizeof challenge, out);
 
 		if (iscsip__hash_size(vectors[i].algorithm) == 0) {
 			assert_int_equal(len, ISCSIP_EINVAL);
 			continue;
 		}
 		assert_int_equal(len, vectors[i].len);
-		assert_int_equal(iscsip_text_binary(vectors[i].hex, strlen(vectors[i].hex), want, sizeof want, &n), ISCSIP_OK);
+		assert_int_equal(iscsip_text_binary(vectors[i].hex, strlen(vectors[i].hex), want, sizeof want, &n),
+				ISCSIP_OK);
 		assert_memory_equal(out, want, n);
 	}
 	assert_int_equal(iscsip_chap_response(4, 0, "", 0, "", 0, out), ISCSIP_EINVAL);
@@ -128,10 +132,12 @@ static void no_answer_is_a_refusal(void **state)
 	(void)state;
 	kit_chap(k, false);
 	kit_open_target(k);
-	assert_int_equal(kit_request(k, 0, -1, false, KIT_TEXT(KIT_NAMES "AuthMethod=CHAP\0CHAP_A=8\0"), p), ISCSIP_LOGIN_SUCCESS);
+	assert_int_equal(kit_request(k, 0, -1, false, KIT_TEXT(KIT_NAMES "AuthMethod=CHAP\0CHAP_A=8\0"), p),
+			ISCSIP_LOGIN_SUCCESS);
 	k->t.host.peer_name = NULL;
 	/* a response of the right length, so that the host is asked */
-	assert_int_equal(kit_request(k, 0, 1, false, KIT_TEXT("CHAP_N=alice\0CHAP_R=0bAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\0"), p),
+	assert_int_equal(kit_request(k, 0, 1, false,
+			KIT_TEXT("CHAP_N=alice\0CHAP_R=0bAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\0"), p),
 			 ISCSIP_LOGIN_AUTHENTICATION_FAILED);
 	assert_int_equal(k->t.host.asked_secret, 1);
 	free(p);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The key table, offers, and the negotiator by kind of key: RFC 7143 6.2 and chapter 13. */
+/*
+ * The key table, offers, and the negotiator by kind of key: RFC 7143 6.2 and chapter 13.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,13 +94,19 @@ static void an_offer_is_unchanged_where_the_text_is_wrong(void **state)
 		const char *key, *value;
 		int rc;
 	} bad[] = {
-		{ "NoSuchKey", "1", ISCSIP_ENOENT },          { "maxburstlength", "1024", ISCSIP_ENOENT },  { "TargetName", "iqn", ISCSIP_ENOENT },
-		{ "IFMarker", "No", ISCSIP_ENOENT },          { "CHAP_C", "0x00", ISCSIP_ENOENT },          { "", "1", ISCSIP_ENOENT },
-		{ "InitialR2T", "yes", ISCSIP_EINVAL },       { "InitialR2T", "1", ISCSIP_EINVAL },         { "MaxBurstLength", "many", ISCSIP_EINVAL },
+		{ "NoSuchKey", "1", ISCSIP_ENOENT },          { "maxburstlength", "1024", ISCSIP_ENOENT },  { "TargetName",
+				"iqn", ISCSIP_ENOENT },
+		{ "IFMarker", "No", ISCSIP_ENOENT },          { "CHAP_C", "0x00", ISCSIP_ENOENT },          { "", "1",
+				ISCSIP_ENOENT },
+		{ "InitialR2T", "yes", ISCSIP_EINVAL },       { "InitialR2T", "1", ISCSIP_EINVAL },
+				{ "MaxBurstLength", "many", ISCSIP_EINVAL },
 		{ "MaxBurstLength", "511", ISCSIP_TEXT_ERANGE }, { "MaxBurstLength", "16777216", ISCSIP_TEXT_ERANGE },
-		{ "MaxBurstLength", "", ISCSIP_EINVAL },      { "MaxConnections", "0", ISCSIP_TEXT_ERANGE }, { "ErrorRecoveryLevel", "3", ISCSIP_TEXT_ERANGE },
-		{ "MaxAHSLength", "1", ISCSIP_TEXT_ERANGE },  { "HeaderDigest", "", ISCSIP_EINVAL },        { "HeaderDigest", "CRC32C,", ISCSIP_EINVAL },
-		{ "HeaderDigest", "CRC32", ISCSIP_EINVAL },   { "HeaderDigest", "None,None", ISCSIP_EINVAL }, { "CHAP_A", "4", ISCSIP_EINVAL },
+		{ "MaxBurstLength", "", ISCSIP_EINVAL },      { "MaxConnections", "0", ISCSIP_TEXT_ERANGE },
+				{ "ErrorRecoveryLevel", "3", ISCSIP_TEXT_ERANGE },
+		{ "MaxAHSLength", "1", ISCSIP_TEXT_ERANGE },  { "HeaderDigest", "", ISCSIP_EINVAL },
+				{ "HeaderDigest", "CRC32C,", ISCSIP_EINVAL },
+		{ "HeaderDigest", "CRC32", ISCSIP_EINVAL },   { "HeaderDigest", "None,None", ISCSIP_EINVAL }, { "CHAP_A",
+				"4", ISCSIP_EINVAL },
 		{ "CHAP_A", "9", ISCSIP_EINVAL },             { "AuthMethod", "Z-com.example.badge", ISCSIP_EINVAL },
 		{ "MaxBurstLength", "1024~2048", ISCSIP_EINVAL } };
 	struct iscsip_offer o, before;
@@ -197,7 +205,8 @@ static const char *answer_to(const char *pair, const char *const *set)
 	side_open(&s, true, NEGO_OPERATIONAL);
 	for (; set && *set; set += 2)
 		assert_int_equal(iscsip_offer_set(&s.offer, set[0], set[1]), ISCSIP_OK);
-	s.n.sent = iscsip__key_bit(ISCSIP__KEY_MAX_RECV_DATA_SEGMENT_LENGTH); /* not declared here, to keep the answers short */
+	s.n.sent = iscsip__key_bit(ISCSIP__KEY_MAX_RECV_DATA_SEGMENT_LENGTH); /* not declared here,
+			to keep the answers short */
 	if (say(&s, pair) == NEGO_BROKEN || iscsip__nego_text_end(&s.n, false, &s.out) == NEGO_BROKEN)
 		return "broken";
 	return shown(&s);
@@ -222,7 +231,8 @@ static void or_keys_end_at_yes_if_either_side_says_so(void **state)
 	assert_string_equal(answer_to("InitialR2T=Yes", SET("InitialR2T", "No")), "InitialR2T=Yes|");
 	assert_string_equal(answer_to("InitialR2T=No", SET("InitialR2T", "Yes")), "InitialR2T=Yes|");
 	assert_string_equal(answer_to("DataPDUInOrder=No", SET("DataPDUInOrder", "No")), "DataPDUInOrder=No|");
-	assert_string_equal(answer_to("DataSequenceInOrder=No", SET("DataSequenceInOrder", "Yes")), "DataSequenceInOrder=Yes|");
+	assert_string_equal(answer_to("DataSequenceInOrder=No", SET("DataSequenceInOrder", "Yes")),
+			"DataSequenceInOrder=Yes|");
 }
 
 static void numbers_end_at_the_minimum_or_maximum(void **state)
@@ -242,8 +252,10 @@ static void numbers_end_at_the_minimum_or_maximum(void **state)
 
 static void values_outside_a_keys_range_are_rejected(void **state)
 {
-	static const char *bad[] = { "MaxBurstLength=511", "MaxBurstLength=16777216", "MaxBurstLength=4294968320", "MaxBurstLength=-1",
-				     "MaxBurstLength=", "MaxBurstLength=1024~4096", "MaxBurstLength= 1024", "MaxBurstLength=0b1024" };
+	static const char *bad[] = { "MaxBurstLength=511", "MaxBurstLength=16777216", "MaxBurstLength=4294968320",
+			"MaxBurstLength=-1",
+				     "MaxBurstLength=", "MaxBurstLength=1024~4096", "MaxBurstLength= 1024",
+						"MaxBurstLength=0b1024" };
 	size_t i;
 
 	(void)state;
@@ -252,13 +264,15 @@ static void values_outside_a_keys_range_are_rejected(void **state)
 	assert_string_equal(answer_to("ErrorRecoveryLevel=3", NULL), "ErrorRecoveryLevel=Reject|");
 	assert_string_equal(answer_to("MaxConnections=0", NULL), "MaxConnections=Reject|");
 	/* the default that would then hold is more than this side takes: there is no way on */
-	assert_string_equal(answer_to("MaxBurstLength=511", SET("MaxBurstLength", "4096", "FirstBurstLength", "512")), "broken");
+	assert_string_equal(answer_to("MaxBurstLength=511", SET("MaxBurstLength", "4096", "FirstBurstLength", "512")),
+			"broken");
 }
 
 static void a_list_is_answered_with_its_first_acceptable_item(void **state)
 {
 	(void)state;
-	assert_string_equal(answer_to("HeaderDigest=CRC32C,None", SET("HeaderDigest", "None,CRC32C")), "HeaderDigest=CRC32C|");
+	assert_string_equal(answer_to("HeaderDigest=CRC32C,None", SET("HeaderDigest", "None,CRC32C")),
+			"HeaderDigest=CRC32C|");
 	assert_string_equal(answer_to("HeaderDigest=None,CRC32C", SET("HeaderDigest", "CRC32C,None")), "HeaderDigest=None|");
 	assert_string_equal(answer_to("HeaderDigest=None,CRC32C", SET("HeaderDigest", "CRC32C")), "HeaderDigest=CRC32C|");
 	assert_string_equal(answer_to("DataDigest=Y-com.example.sum,Sparkle,CRC32C", NULL), "DataDigest=CRC32C|");
@@ -269,7 +283,8 @@ static void a_list_is_answered_with_its_first_acceptable_item(void **state)
 	assert_string_equal(answer_to("TaskReporting=RFC3720,ResponseFence", NULL), "TaskReporting=RFC3720|");
 	assert_string_equal(answer_to("TaskReporting=FastAbort,ResponseFence,RFC3720", NULL), "TaskReporting=FastAbort|");
 	/* a list longer than anybody's: what stands far behind is not found, what stands before is */
-	assert_string_equal(answer_to("DataDigest=None,None,None,None,None,None,None,None,CRC32C", SET("DataDigest", "None,CRC32C")), "DataDigest=None|");
+	assert_string_equal(answer_to("DataDigest=None,None,None,None,None,None,None,None,CRC32C", SET("DataDigest",
+			"None,CRC32C")), "DataDigest=None|");
 }
 
 static void unknown_keys_are_not_understood(void **state)
@@ -292,7 +307,8 @@ static void obsolete_keys_are_rejected_and_iser_keys_irrelevant_without_iser(voi
 	assert_string_equal(answer_to("IFMarkInt=2048~8192", NULL), "IFMarkInt=Reject|");
 	assert_string_equal(answer_to("RDMAExtensions=Yes", NULL), "RDMAExtensions=No|");
 	assert_string_equal(answer_to("TargetRecvDataSegmentLength=8192", NULL), "TargetRecvDataSegmentLength=Irrelevant|");
-	assert_string_equal(answer_to("InitiatorRecvDataSegmentLength=8192", NULL), "InitiatorRecvDataSegmentLength=Irrelevant|");
+	assert_string_equal(answer_to("InitiatorRecvDataSegmentLength=8192", NULL),
+			"InitiatorRecvDataSegmentLength=Irrelevant|");
 	assert_string_equal(answer_to("iSERHelloRequired=Yes", NULL), "");
 	assert_string_equal(answer_to("MaxAHSLength=0", NULL), "");
 	assert_string_equal(answer_to("MaxOutstandingUnexpectedPDUs=16", NULL), "");
@@ -309,7 +325,8 @@ static void iser_is_negotiated_where_the_host_has_it(void **state)
 	assert_int_equal(say(&s, "HeaderDigest=CRC32C"), NEGO_OK);
 	assert_int_equal(say(&s, "RDMAExtensions=Yes"), NEGO_OK);
 	assert_int_equal(iscsip__nego_text_end(&s.n, false, &s.out), NEGO_OK);
-	assert_string_equal(shown(&s), "RDMAExtensions=Yes|HeaderDigest=Irrelevant|TargetRecvDataSegmentLength=4096|MaxRecvDataSegmentLength=262144|"
+	assert_string_equal(shown(&s),
+			"RDMAExtensions=Yes|HeaderDigest=Irrelevant|TargetRecvDataSegmentLength=4096|MaxRecvDataSegmentLength=262144|"
 			    "MaxOutstandingUnexpectedPDUs=0|MaxAHSLength=256|");
 	assert_int_equal(iscsip__nego_finish(&s.n), NEGO_OK);
 	assert_int_equal(s.p.max_recv_data_segment_length, 4096);
@@ -319,7 +336,8 @@ static void iser_is_negotiated_where_the_host_has_it(void **state)
 
 static void reserved_words_are_no_proposals(void **state)
 {
-	static const char *keys[] = { "MaxBurstLength", "InitialR2T", "HeaderDigest", "MaxRecvDataSegmentLength", "InitiatorAlias", "IFMarker" };
+	static const char *keys[] = { "MaxBurstLength", "InitialR2T", "HeaderDigest", "MaxRecvDataSegmentLength",
+			"InitiatorAlias", "IFMarker" };
 	static const char *words[] = { "NotUnderstood", "Irrelevant", "Reject" };
 	char pair[80];
 	size_t i, j;
@@ -381,7 +399,8 @@ static void a_discovery_session_has_few_relevant_keys(void **state)
 	assert_int_equal(say(&s, "ErrorRecoveryLevel=2"), NEGO_OK);
 	assert_int_equal(say(&s, "FirstBurstLength=512"), NEGO_OK);
 	assert_int_equal(iscsip__nego_text_end(&s.n, true, &s.out), NEGO_OK);
-	assert_string_equal(shown(&s), "HeaderDigest=CRC32C|MaxConnections=Irrelevant|InitialR2T=Irrelevant|FirstBurstLength=Irrelevant|"
+	assert_string_equal(shown(&s),
+			"HeaderDigest=CRC32C|MaxConnections=Irrelevant|InitialR2T=Irrelevant|FirstBurstLength=Irrelevant|"
 			    "ErrorRecoveryLevel=0|");
 	assert_int_equal(iscsip__nego_finish(&s.n), NEGO_OK);
 	assert_int_equal(s.p.max_connections, 1);
@@ -405,7 +424,8 @@ static void keys_of_the_leading_connection_are_rejected_on_others(void **state)
 
 static void first_burst_never_exceeds_max_burst_whatever_the_order(void **state)
 {
-	static const char *orders[2][2] = { { "FirstBurstLength=65536", "MaxBurstLength=16384" }, { "MaxBurstLength=16384", "FirstBurstLength=65536" } };
+	static const char *orders[2][2] = { { "FirstBurstLength=65536", "MaxBurstLength=16384" }, { "MaxBurstLength=16384",
+			"FirstBurstLength=65536" } };
 	struct side s;
 	int i;
 
@@ -513,7 +533,8 @@ static void an_initiator_proposes_each_key_once(void **state)
 	side_open(&s, false, NEGO_OPERATIONAL);
 	s.offer.node_architecture = "Example/1.0";
 	iscsip__nego_propose_all(&s.n, &s.out);
-	assert_string_equal(shown(&s), "HeaderDigest=None,CRC32C|DataDigest=None,CRC32C|MaxConnections=1|InitialR2T=No|ImmediateData=Yes|"
+	assert_string_equal(shown(&s),
+			"HeaderDigest=None,CRC32C|DataDigest=None,CRC32C|MaxConnections=1|InitialR2T=No|ImmediateData=Yes|"
 			    "MaxRecvDataSegmentLength=262144|MaxBurstLength=1048576|FirstBurstLength=262144|DefaultTime2Wait=2|"
 			    "DefaultTime2Retain=0|DataPDUInOrder=Yes|DataSequenceInOrder=Yes|ErrorRecoveryLevel=0|MaxOutstandingR2T=8|"
 			    "X#NodeArchitecture=Example/1.0|");
@@ -524,7 +545,8 @@ static void an_initiator_proposes_each_key_once(void **state)
 	side_open(&s, false, NEGO_OPERATIONAL);
 	s.n.discovery = true;
 	iscsip__nego_propose_all(&s.n, &s.out);
-	assert_string_equal(shown(&s), "HeaderDigest=None,CRC32C|DataDigest=None,CRC32C|MaxRecvDataSegmentLength=262144|DefaultTime2Wait=2|"
+	assert_string_equal(shown(&s),
+			"HeaderDigest=None,CRC32C|DataDigest=None,CRC32C|MaxRecvDataSegmentLength=262144|DefaultTime2Wait=2|"
 			    "DefaultTime2Retain=0|ErrorRecoveryLevel=0|");
 	side_open(&s, false, NEGO_OPERATIONAL);
 	s.n.leading = false;
@@ -546,15 +568,24 @@ static void an_answer_must_be_a_legal_selection(void **state)
 		const char *pair;
 		int rc;
 	} cases[] = {
-		{ "HeaderDigest=CRC32C", NEGO_OK },       { "HeaderDigest=None", NEGO_OK },            { "HeaderDigest=CRC32C,None", NEGO_BROKEN },
-		{ "HeaderDigest=Y-foo", NEGO_BROKEN },    { "HeaderDigest=", NEGO_BROKEN },            { "HeaderDigest=Reject", NEGO_OK },
-		{ "HeaderDigest=NotUnderstood", NEGO_BROKEN }, { "MaxBurstLength=1048576", NEGO_OK },  { "MaxBurstLength=512", NEGO_OK },
-		{ "MaxBurstLength=1048577", NEGO_BROKEN }, { "MaxBurstLength=0", NEGO_BROKEN },        { "MaxBurstLength=x", NEGO_BROKEN },
-		{ "MaxBurstLength=Irrelevant", NEGO_OK }, { "MaxBurstLength=NotUnderstood", NEGO_BROKEN }, { "DefaultTime2Wait=2", NEGO_OK },
-		{ "DefaultTime2Wait=1", NEGO_BROKEN },    { "DefaultTime2Wait=3600", NEGO_OK },        { "DefaultTime2Wait=3601", NEGO_BROKEN },
-		{ "InitialR2T=Yes", NEGO_OK },            { "InitialR2T=No", NEGO_OK },                { "InitialR2T=maybe", NEGO_BROKEN },
-		{ "ImmediateData=No", NEGO_OK },          { "DataPDUInOrder=No", NEGO_BROKEN },        { "DataPDUInOrder=Yes", NEGO_OK },
-		{ "MaxConnections=2", NEGO_BROKEN },      { "ErrorRecoveryLevel=1", NEGO_BROKEN },     { "MaxRecvDataSegmentLength=512", NEGO_OK } };
+		{ "HeaderDigest=CRC32C", NEGO_OK },       { "HeaderDigest=None", NEGO_OK },
+				{ "HeaderDigest=CRC32C,None", NEGO_BROKEN },
+		{ "HeaderDigest=Y-foo", NEGO_BROKEN },    { "HeaderDigest=", NEGO_BROKEN },
+				{ "HeaderDigest=Reject", NEGO_OK },
+		{ "HeaderDigest=NotUnderstood", NEGO_BROKEN }, { "MaxBurstLength=1048576", NEGO_OK },
+				{ "MaxBurstLength=512", NEGO_OK },
+		{ "MaxBurstLength=1048577", NEGO_BROKEN }, { "MaxBurstLength=0", NEGO_BROKEN },
+				{ "MaxBurstLength=x", NEGO_BROKEN },
+		{ "MaxBurstLength=Irrelevant", NEGO_OK }, { "MaxBurstLength=NotUnderstood", NEGO_BROKEN },
+				{ "DefaultTime2Wait=2", NEGO_OK },
+		{ "DefaultTime2Wait=1", NEGO_BROKEN },    { "DefaultTime2Wait=3600", NEGO_OK },
+				{ "DefaultTime2Wait=3601", NEGO_BROKEN },
+		{ "InitialR2T=Yes", NEGO_OK },            { "InitialR2T=No", NEGO_OK },
+				{ "InitialR2T=maybe", NEGO_BROKEN },
+		{ "ImmediateData=No", NEGO_OK },          { "DataPDUInOrder=No", NEGO_BROKEN },
+				{ "DataPDUInOrder=Yes", NEGO_OK },
+		{ "MaxConnections=2", NEGO_BROKEN },      { "ErrorRecoveryLevel=1", NEGO_BROKEN },
+				{ "MaxRecvDataSegmentLength=512", NEGO_OK } };
 	struct side s;
 	size_t i;
 

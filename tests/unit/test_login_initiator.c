@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* An initiator's login against targets that break rules: RFC 7143 6.3, 9.2.1, 11.13. */
+/*
+ * An initiator's login against targets that break rules: RFC 7143 6.3, 9.2.1, 11.13.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,7 +62,9 @@ static void a_complete_set_of_answers_ends_the_login(void **state)
 	const struct iscsip_params *p;
 
 	(void)state;
-	assert_int_equal(RESPOND(s, 1, 3, "TargetPortalGroupTag=0xffff\0TargetAlias=disk\0MaxRecvDataSegmentLength=4096\0" ANSWERS), LOGIN_DONE);
+	assert_int_equal(RESPOND(s, 1, 3,
+			"TargetPortalGroupTag=0xffff\0TargetAlias=disk\0MaxRecvDataSegmentLength=4096\0" ANSWERS),
+			LOGIN_DONE);
 	assert_int_equal(s.request->pdu.login_request.csg, 1);
 	assert_int_equal(s.request->pdu.login_request.nsg, 3);
 	assert_true(kit_has(s.request, "InitiatorName=" KIT_INITIATOR_NAME));
@@ -93,8 +97,11 @@ static void a_target_that_leaves_keys_unanswered_is_dropped_unless_allowed(void 
 	close_script(s);
 	/* the answers may also come in several responses, and the two that are optional never */
 	s = open_script();
-	assert_int_equal(RESPOND(s, 1, -1, "HeaderDigest=None\0DataDigest=None\0MaxConnections=1\0InitialR2T=No\0ImmediateData=No\0"), LOGIN_TX);
-	assert_int_equal(RESPOND(s, 1, 3, "MaxBurstLength=262144\0FirstBurstLength=65536\0DefaultTime2Wait=2\0DefaultTime2Retain=0\0"
+	assert_int_equal(RESPOND(s, 1, -1,
+			"HeaderDigest=None\0DataDigest=None\0MaxConnections=1\0InitialR2T=No\0ImmediateData=No\0"),
+			LOGIN_TX);
+	assert_int_equal(RESPOND(s, 1, 3,
+			"MaxBurstLength=262144\0FirstBurstLength=65536\0DefaultTime2Wait=2\0DefaultTime2Retain=0\0"
 					  "ErrorRecoveryLevel=0\0MaxOutstandingR2T=1\0"), LOGIN_DONE);
 	assert_int_equal(s.request->len, 0);
 	assert_true(s.request->pdu.login_request.transit);
@@ -113,7 +120,8 @@ static void answers_that_break_the_rules_end_the_login(void **state)
 		    { KIT_TEXT("=\0") },                      { KIT_TEXT("\0") },
 		    { KIT_TEXT("InitiatorName=x\0") },        { KIT_TEXT("SessionType=Normal\0") },
 		    { KIT_TEXT("TargetName=iqn.2001-04.com\0") }, { KIT_TEXT("TargetPortalGroupTag=65536\0") },
-		    { KIT_TEXT("TargetPortalGroupTag=\0") },  { KIT_TEXT("TargetPortalGroupTag=1\0TargetPortalGroupTag=1\0") },
+		    { KIT_TEXT("TargetPortalGroupTag=\0") },
+				{ KIT_TEXT("TargetPortalGroupTag=1\0TargetPortalGroupTag=1\0") },
 		    { KIT_TEXT("CHAP_C=0x00\0") },            { KIT_TEXT("AuthMethod=None\0") },
 		    { KIT_TEXT("MaxRecvDataSegmentLength=100\0") }, { KIT_TEXT("X-never.asked=NotUnderstood\0") },
 		    { KIT_TEXT("TaskReporting=Reject\0") },   { KIT_TEXT("SendTargets=All\0") } };
@@ -130,7 +138,8 @@ static void proposals_of_the_target_are_answered(void **state)
 	struct script s = open_script();
 
 	(void)state;
-	assert_int_equal(RESPOND(s, 1, -1, ANSWERS "TaskReporting=FastAbort,RFC3720,ResponseFence\0iSCSIProtocolLevel=2\0X-colour=blue\0IFMarker=No\0"),
+	assert_int_equal(RESPOND(s, 1, -1,
+			ANSWERS "TaskReporting=FastAbort,RFC3720,ResponseFence\0iSCSIProtocolLevel=2\0X-colour=blue\0IFMarker=No\0"),
 			 LOGIN_TX);
 	assert_int_equal(RESPOND(s, 1, 3, ""), LOGIN_DONE);
 	assert_true(kit_has(s.request, "TaskReporting=RFC3720"));
@@ -285,7 +294,8 @@ static void a_redirection_must_say_where_to(void **state)
 	assert_int_equal(info.redirect.port, 3261);
 	assert_int_equal(info.status, 0x0101);
 	/* the first usable one of several */
-	assert_int_equal(refusal(1, 2, KIT_TEXT("TargetAddress=???\0TargetAddress=10.0.0.2\0TargetAddress=10.0.0.3,1\0"), &info), ISCSIP_ELOGIN);
+	assert_int_equal(refusal(1, 2, KIT_TEXT("TargetAddress=???\0TargetAddress=10.0.0.2\0TargetAddress=10.0.0.3,1\0"),
+			&info), ISCSIP_ELOGIN);
 	assert_string_equal(info.redirect.host, "10.0.0.2");
 	assert_int_equal(info.redirect.port, 3260);
 	assert_int_equal(refusal(1, 1, KIT_TEXT(""), &info), ISCSIP_EPROTO);
@@ -398,7 +408,8 @@ static void a_challenge_must_be_complete_and_of_an_offered_algorithm(void **stat
 	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_I=0\0CHAP_C=0x1\0")), ISCSIP_EPROTO);
 	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=5\0CHAP_I=256\0CHAP_C=0x1\0")), ISCSIP_EPROTO);
 	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=5\0CHAP_I=1\0CHAP_C=0x\0")), ISCSIP_EPROTO);
-	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=5\0CHAP_I=1\0CHAP_C=0x1\0CHAP_N=x\0CHAP_R=0x00\0")), ISCSIP_EPROTO);
+	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=5\0CHAP_I=1\0CHAP_C=0x1\0CHAP_N=x\0CHAP_R=0x00\0")),
+			ISCSIP_EPROTO);
 	for (bytes = 1023; bytes <= 1025; bytes++) {
 		memcpy(text, "CHAP_A=5\0CHAP_I=1\0CHAP_C=0x", 27);
 		n = 27 + bytes * 2;
@@ -421,7 +432,8 @@ static void the_response_to_a_challenge_is_the_right_one(void **state)
 	assert_string_equal(kit_value(s.request, "CHAP_N"), "alice");
 	assert_null(kit_value(s.request, "CHAP_C"));
 	/* SHA-256 of 03, "alice's own secret", 0123456789abcdef, by another program */
-	assert_string_equal(kit_value(s.request, "CHAP_R"), "0x5f38810ea1f44b7f43279530f79c94dac195b4189bcef782567b0b7b688e10c7");
+	assert_string_equal(kit_value(s.request, "CHAP_R"),
+			"0x5f38810ea1f44b7f43279530f79c94dac195b4189bcef782567b0b7b688e10c7");
 	close_script(s);
 }
 
@@ -435,11 +447,14 @@ static void a_target_that_leaves_out_mutual_authentication_is_refused(void **sta
 	assert_int_equal(chap_error(true, 2, 1, KIT_TEXT("CHAP_N=storage\0")), ISCSIP_EAUTH);
 	assert_int_equal(chap_error(true, 2, 1, KIT_TEXT("CHAP_R=0x00\0")), ISCSIP_EAUTH);
 	assert_int_equal(chap_error(true, 2, 1, KIT_TEXT("CHAP_N=storage\0CHAP_R=0x00\0")), ISCSIP_EAUTH);
-	assert_int_equal(chap_error(true, 2, 1, KIT_TEXT("CHAP_N=mallory\0CHAP_R=0x0000000000000000000000000000000000000000000000000000000000000000\0")),
+	assert_int_equal(chap_error(true, 2, 1,
+			KIT_TEXT("CHAP_N=mallory\0CHAP_R=0x0000000000000000000000000000000000000000000000000000000000000000\0")),
 			 ISCSIP_EAUTH);
-	assert_int_equal(chap_error(true, 2, 1, KIT_TEXT("CHAP_N=storage\0CHAP_R=0x0000000000000000000000000000000000000000000000000000000000000000\0")),
+	assert_int_equal(chap_error(true, 2, 1,
+			KIT_TEXT("CHAP_N=storage\0CHAP_R=0x0000000000000000000000000000000000000000000000000000000000000000\0")),
 			 ISCSIP_EAUTH);
-	assert_int_equal(chap_error(true, 2, 1, KIT_TEXT("CHAP_N=storage\0CHAP_R=0x00\0CHAP_I=1\0CHAP_C=0x00\0")), ISCSIP_EPROTO);
+	assert_int_equal(chap_error(true, 2, 1, KIT_TEXT("CHAP_N=storage\0CHAP_R=0x00\0CHAP_I=1\0CHAP_C=0x00\0")),
+			ISCSIP_EPROTO);
 	/* proof that nobody asked for */
 	assert_int_equal(chap_error(false, 2, 1, KIT_TEXT("CHAP_N=storage\0CHAP_R=0x00\0")), ISCSIP_EPROTO);
 	/* no way round by None, which was not offered */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Initiator against target in memory: stage paths, authentication, every cut of the text, small PDUs, limits. */
+/*
+ * Initiator against target in memory: stage paths, authentication, every cut of the text, small PDUs, limits.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,7 +43,8 @@ static void run_well(struct kit *k, const char *trace)
 	kit_open_target(k);
 	kit_open_initiator(k);
 	if (!kit_run(k))
-		fail_msg("initiator: %s; target: %s (%s)", iscsip__login_reason(k->i.l), iscsip__login_reason(k->t.l), k->trace);
+		fail_msg("initiator: %s; target: %s (%s)", iscsip__login_reason(k->i.l), iscsip__login_reason(k->t.l),
+				k->trace);
 	check_agreement(k);
 	if (trace)
 		assert_string_equal(k->trace, trace);
@@ -182,7 +185,8 @@ static void wrong_or_missing_proof_ends_the_login(void **state)
 	run_badly(k, ISCSIP_LOGIN_AUTHENTICATION_FAILED, ISCSIP_EAUTH, "wrong name");
 	k = kit_new();
 	kit_chap(k, true);
-	k->i.host.own_secret = k->t.host.peer_secret = k->t.host.own_secret = k->i.host.peer_secret = "the same secret both ways";
+	k->i.host.own_secret = k->t.host.peer_secret = "the same secret both ways";
+	k->t.host.own_secret = k->i.host.peer_secret = "the same secret both ways";
 	run_badly(k, ISCSIP_LOGIN_AUTHENTICATION_FAILED, ISCSIP_EAUTH, "one secret for both directions");
 	k = kit_new();
 	kit_chap(k, true);
@@ -242,7 +246,8 @@ static void the_same_challenge_from_both_sides_is_a_reflection(void **state)
 
 static void the_host_refuses_with_each_status(void **state)
 {
-	static const uint16_t statuses[] = { 0x0200, 0x0202, 0x0203, 0x0204, 0x0206, 0x0208, 0x0209, 0x020a, 0x0300, 0x0301, 0x0302 };
+	static const uint16_t statuses[] = { 0x0200, 0x0202, 0x0203, 0x0204, 0x0206, 0x0208, 0x0209, 0x020a, 0x0300,
+			0x0301, 0x0302 };
 	size_t n;
 
 	(void)state;

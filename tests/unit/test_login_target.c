@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A target's login against initiators that break rules: RFC 7143 6.3, 11.12, 11.13. */
+/*
+ * A target's login against initiators that break rules: RFC 7143 6.3, 11.12, 11.13.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -200,15 +202,19 @@ static void the_first_text_names_who_and_where(void **state)
 	assert_int_equal(FIRST(1, 3, "InitiatorName=\0TargetName=" KIT_TARGET_NAME "\0"), BAD);
 	assert_int_equal(FIRST(1, 3, "InitiatorName=me\0TargetName=" KIT_TARGET_NAME "\0"), BAD);
 	assert_int_equal(FIRST(1, 3, "InitiatorName=" KIT_INITIATOR_NAME "\0TargetName=disk\0"), ISCSIP_LOGIN_NOT_FOUND);
-	assert_int_equal(FIRST(1, 3, "InitiatorName=" KIT_INITIATOR_NAME "\0TargetName=iqn.2001-04.com.example:a\nb\0"), ISCSIP_LOGIN_NOT_FOUND);
-	assert_int_equal(FIRST(1, 3, "InitiatorName=" KIT_INITIATOR_NAME "\0TargetName=iqn.2001-04.com.example:%n%s\0"), ISCSIP_LOGIN_NOT_FOUND);
+	assert_int_equal(FIRST(1, 3, "InitiatorName=" KIT_INITIATOR_NAME "\0TargetName=iqn.2001-04.com.example:a\nb\0"),
+			ISCSIP_LOGIN_NOT_FOUND);
+	assert_int_equal(FIRST(1, 3, "InitiatorName=" KIT_INITIATOR_NAME "\0TargetName=iqn.2001-04.com.example:%n%s\0"),
+			ISCSIP_LOGIN_NOT_FOUND);
 	assert_int_equal(FIRST(1, 3, KIT_NAMES "SessionType=Other\0"), BAD);
-	assert_int_equal(FIRST(1, 3, "InitiatorName=" KIT_INITIATOR_NAME "\0SessionType=Other\0"), ISCSIP_LOGIN_SESSION_TYPE_UNSUPPORTED);
+	assert_int_equal(FIRST(1, 3, "InitiatorName=" KIT_INITIATOR_NAME "\0SessionType=Other\0"),
+			ISCSIP_LOGIN_SESSION_TYPE_UNSUPPORTED);
 }
 
 static void names_are_declared_once_and_at_the_begin(void **state)
 {
-	static const char *late[] = { "InitiatorName=" KIT_INITIATOR_NAME, "TargetName=" KIT_TARGET_NAME, "SessionType=Normal", "SessionType=Discovery" };
+	static const char *late[] = { "InitiatorName=" KIT_INITIATOR_NAME, "TargetName=" KIT_TARGET_NAME,
+			"SessionType=Normal", "SessionType=Discovery" };
 	size_t n;
 
 	(void)state;
@@ -218,7 +224,8 @@ static void names_are_declared_once_and_at_the_begin(void **state)
 	for (n = 0; n < 4; n++) {
 		struct script s = open_script();
 
-		assert_int_equal(REQUEST(s, 1, -1, "InitiatorName=" KIT_INITIATOR_NAME "\0TargetName=" KIT_TARGET_NAME "\0"), OK);
+		assert_int_equal(REQUEST(s, 1, -1,
+				"InitiatorName=" KIT_INITIATOR_NAME "\0TargetName=" KIT_TARGET_NAME "\0"), OK);
 		assert_int_equal(kit_request(s.k, 1, -1, false, late[n], strlen(late[n]) + 1, s.answer), BAD);
 		close_script(s);
 	}
@@ -229,7 +236,8 @@ static void names_are_kept_in_normal_form(void **state)
 	struct script s = open_script();
 
 	(void)state;
-	assert_int_equal(REQUEST(s, 1, 3, "InitiatorName=IQN.2001-04.COM.EXAMPLE:HOST\0TargetName=eui.02004567A425678D\0InitiatorAlias=\xff\xfe\0"), OK);
+	assert_int_equal(REQUEST(s, 1, 3,
+			"InitiatorName=IQN.2001-04.COM.EXAMPLE:HOST\0TargetName=eui.02004567A425678D\0InitiatorAlias=\xff\xfe\0"), OK);
 	assert_string_equal(iscsip__login_info(s.k->t.l)->initiator_name, KIT_INITIATOR_NAME);
 	assert_string_equal(iscsip__login_info(s.k->t.l)->target_name, "eui.02004567a425678d");
 	/* an alias that is no UTF-8 is worth nothing, but no reason to refuse */
@@ -264,11 +272,15 @@ static void malformed_text_is_an_initiator_error(void **state)
 	} bad[] = { { KIT_TEXT(KIT_NAMES "NoEquals\0") }, { KIT_TEXT(KIT_NAMES "=x\0") }, { KIT_TEXT(KIT_NAMES "\0") },
 		    { KIT_TEXT(KIT_NAMES "Key=no end") }, { KIT_TEXT("\0") }, { KIT_TEXT(KIT_NAMES "K\ney=1\0") },
 		    { KIT_TEXT(KIT_NAMES "KKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKK=1\0") },
-		    { KIT_TEXT(KIT_NAMES "MaxBurstLength=1024\0MaxBurstLength=1024\0") }, { KIT_TEXT(KIT_NAMES "TargetAlias=x\0") },
+		    { KIT_TEXT(KIT_NAMES "MaxBurstLength=1024\0MaxBurstLength=1024\0") },
+				{ KIT_TEXT(KIT_NAMES "TargetAlias=x\0") },
 		    { KIT_TEXT(KIT_NAMES "TargetAddress=10.0.0.1\0") }, { KIT_TEXT(KIT_NAMES "TargetPortalGroupTag=1\0") },
-		    { KIT_TEXT(KIT_NAMES "AuthMethod=None\0") }, { KIT_TEXT(KIT_NAMES "CHAP_R=0x00\0") }, { KIT_TEXT(KIT_NAMES "SendTargets=All\0") },
-		    { KIT_TEXT(KIT_NAMES "MaxRecvDataSegmentLength=511\0") }, { KIT_TEXT(KIT_NAMES "MaxRecvDataSegmentLength=16777216\0") },
-		    { KIT_TEXT(KIT_NAMES "MaxRecvDataSegmentLength=0b8192\0") }, { KIT_TEXT(KIT_NAMES "InitialR2T=NotUnderstood\0") },
+		    { KIT_TEXT(KIT_NAMES "AuthMethod=None\0") }, { KIT_TEXT(KIT_NAMES "CHAP_R=0x00\0") },
+				{ KIT_TEXT(KIT_NAMES "SendTargets=All\0") },
+		    { KIT_TEXT(KIT_NAMES "MaxRecvDataSegmentLength=511\0") },
+				{ KIT_TEXT(KIT_NAMES "MaxRecvDataSegmentLength=16777216\0") },
+		    { KIT_TEXT(KIT_NAMES "MaxRecvDataSegmentLength=0b8192\0") },
+				{ KIT_TEXT(KIT_NAMES "InitialR2T=NotUnderstood\0") },
 		    { KIT_TEXT(KIT_NAMES "X-com.example=Reject\0") } };
 	size_t n;
 
@@ -616,7 +628,8 @@ static void chap_lists_must_hold_something_usable(void **state)
 		size_t len;
 		uint16_t status;
 	} cases[] = { { KIT_TEXT("CHAP_A=5\0"), OK }, { KIT_TEXT("CHAP_A=99,5\0"), OK }, { KIT_TEXT("CHAP_A=0x5\0"), OK },
-		      { KIT_TEXT("CHAP_A=4\0"), AUTH }, { KIT_TEXT("CHAP_A=none\0"), AUTH }, { KIT_TEXT("CHAP_A=261\0"), AUTH },
+		      { KIT_TEXT("CHAP_A=4\0"), AUTH }, { KIT_TEXT("CHAP_A=none\0"), AUTH }, { KIT_TEXT("CHAP_A=261\0"),
+				AUTH },
 		      { KIT_TEXT("CHAP_A=\0"), BAD }, { KIT_TEXT("CHAP_A=5,\0"), BAD }, { KIT_TEXT("CHAP_A=Reject\0"), BAD },
 		      { KIT_TEXT("CHAP_A=5\0CHAP_A=7\0"), BAD } };
 	size_t n;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* iSCSI names and target addresses. */
+/*
+ * iSCSI names and target addresses.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,15 +42,21 @@ static void names_of_the_three_types_are_taken(void **state)
 static void what_is_no_name_is_refused(void **state)
 {
 	static const char *bad[] = {
-		"", "iqn", "iqn.", "iqn.2001-04", "iqn.2001-04.", "iqn.2001-4.com", "iqn.201-04.com", "iqn.2001-00.com", "iqn.2001-13.com",
-		"iqn.2001_04.com", "iqn.2001-04com.x", "iqn.2001-04..com", "iqn.2001-04.com.", "iqn.2001-04.com..x", "iqn.2001-04.:x",
+		"", "iqn", "iqn.", "iqn.2001-04", "iqn.2001-04.", "iqn.2001-4.com", "iqn.201-04.com", "iqn.2001-00.com",
+				"iqn.2001-13.com",
+		"iqn.2001_04.com", "iqn.2001-04com.x", "iqn.2001-04..com", "iqn.2001-04.com.", "iqn.2001-04.com..x",
+				"iqn.2001-04.:x",
 		"iqn.2001-04.com.example:my disk", "iqn.2001-04.com.example:my_disk", "iqn.2001-04.com.example:a/b",
-		"iqn.2001-04.com.example:%n", "iqn.2001-04.com.example:a\nb", "iqn.2001-04.com.example:a\tb", "iqn.2001-04.com.example:\x7f",
+		"iqn.2001-04.com.example:%n", "iqn.2001-04.com.example:a\nb", "iqn.2001-04.com.example:a\tb",
+				"iqn.2001-04.com.example:\x7f",
 		"iqn.2001-04.com.example:\xff", "iqn.2001-04.com.example:\xc3", "iqn.2001-04.com.example:\xc2\x85",
-		"iqn.2001-04.com.example:\xc2\xa0", "iqn.2001-04.com.example:\xe2\x80\xae", "iqn.2001-04.com.example:\xef\xbb\xbf",
+		"iqn.2001-04.com.example:\xc2\xa0", "iqn.2001-04.com.example:\xe2\x80\xae",
+				"iqn.2001-04.com.example:\xef\xbb\xbf",
 		"iqn.2001-04.com.example:\xe3\x80\x80", "iqn.2001-04.com.example:\xf0\x9f\xbf\xbf",
-		"eui.", "eui.02004567A425678", "eui.02004567A425678D0", "eui.02004567A425678G", "naa.5200", "naa.52004567BA64678D0",
-		"naa.62004567BA64678D0123456789ABCDE", "naa.62004567BA64678D0123456789ABCDEF0", "target0", "wwn.52004567BA64678D", "iqn2001-04.com" };
+		"eui.", "eui.02004567A425678", "eui.02004567A425678D0", "eui.02004567A425678G", "naa.5200",
+				"naa.52004567BA64678D0",
+		"naa.62004567BA64678D0123456789ABCDE", "naa.62004567BA64678D0123456789ABCDEF0", "target0",
+				"wwn.52004567BA64678D", "iqn2001-04.com" };
 	size_t i;
 
 	(void)state;
@@ -143,11 +151,16 @@ static void addresses_are_read_in_each_of_their_forms(void **state)
 
 static void what_is_no_address_is_refused(void **state)
 {
-	static const char *bad[] = { "", ":3260", ",1", "10.0.0", "10.0.0.256", "10.0.0.01", "10.0.0.1.", "1.2.3.4.5", "10.0.0.1:", "10.0.0.1:0",
-				     "10.0.0.1:65536", "10.0.0.1:x", "10.0.0.1,", "10.0.0.1,65536", "10.0.0.1,1,2", "10.0.0.1:1:2", "123", "1.2.3",
-				     "[::1", "::1", "[]", "[:]", "[:::]", "[1::2::3]", "[1:2:3:4:5:6:7]", "[1:2:3:4:5:6:7:8:9]", "[1:2:3:4:5:6:7:8::]",
-				     "[12345::]", "[g::]", "[::1]x", "[::1.2.3]", "[1:2:3:4:5:6:7:1.2.3.4]", "[::1%]", "[::1%a b]", "[::1%]]", "[1:]",
-				     "[:1]", "host name", "-host", "host-", "host-.x", "a..b", ".a", ".", "ho/st", "h%n", "host\n", "[::1]3260" };
+	static const char *bad[] = { "", ":3260", ",1", "10.0.0", "10.0.0.256", "10.0.0.01", "10.0.0.1.", "1.2.3.4.5",
+			"10.0.0.1:", "10.0.0.1:0",
+				     "10.0.0.1:65536", "10.0.0.1:x", "10.0.0.1,", "10.0.0.1,65536", "10.0.0.1,1,2",
+						"10.0.0.1:1:2", "123", "1.2.3",
+				     "[::1", "::1", "[]", "[:]", "[:::]", "[1::2::3]", "[1:2:3:4:5:6:7]",
+						"[1:2:3:4:5:6:7:8:9]", "[1:2:3:4:5:6:7:8::]",
+				     "[12345::]", "[g::]", "[::1]x", "[::1.2.3]", "[1:2:3:4:5:6:7:1.2.3.4]", "[::1%]",
+						"[::1%a b]", "[::1%]]", "[1:]",
+				     "[:1]", "host name", "-host", "host-", "host-.x", "a..b", ".a", ".", "ho/st", "h%n",
+						"host\n", "[::1]3260" };
 	struct iscsip_address a;
 	char label[80];
 	size_t i;
@@ -190,7 +203,8 @@ static void long_hosts_and_zones_stay_in_their_room(void **state)
 
 static void addresses_are_written_as_they_were_read(void **state)
 {
-	static const char *texts[] = { "10.0.0.1:5003,1", "10.0.0.1", "[::1]:3260", "[1080::8:800:200C:417A]:5003,1", "example.com,0",
+	static const char *texts[] = { "10.0.0.1:5003,1", "10.0.0.1", "[::1]:3260", "[1080::8:800:200C:417A]:5003,1",
+			"example.com,0",
 				       "[fe80::1%25eth0]:3261,2" };
 	struct iscsip_address a;
 	char out[300];

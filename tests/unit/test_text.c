@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The reader at every cut, the writer, and the forms of values. */
+/*
+ * The reader at every cut, the writer, and the forms of values.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -119,7 +121,8 @@ static void reader_gives_each_pair_whatever_the_cut(void **state)
 	char out[1000];
 
 	(void)state;
-	assert_int_equal(READ("InitiatorName=iqn.2001-04.com.example\0SessionType=Discovery\0AuthMethod=CHAP,None\0", 255, 0, out), 0);
+	assert_int_equal(READ("InitiatorName=iqn.2001-04.com.example\0SessionType=Discovery\0AuthMethod=CHAP,None\0", 255,
+			0, out), 0);
 	assert_string_equal(out, "InitiatorName=iqn.2001-04.com.example;SessionType=Discovery;AuthMethod=CHAP,None;");
 	assert_int_equal(READ("A=\0B==\0C=a=b\0X#NodeArchitecture=x\0", 255, 0, out), 0);
 	assert_string_equal(out, "A=;B==;C=a=b;X#NodeArchitecture=x;");
@@ -328,12 +331,16 @@ static void numbers_are_decimal_or_hex_and_nothing_else(void **state)
 	static const struct {
 		const char *text;
 		uint64_t value;
-	} good[] = { { "0", 0 }, { "9", 9 }, { "10", 10 }, { "65535", 65535 }, { "0x0", 0 }, { "0X1F", 31 }, { "0x001f", 31 },
-		     { "0xabcdefABCDEF", 0xabcdefabcdef }, { "18446744073709551615", UINT64_MAX }, { "0xffffffffffffffff", UINT64_MAX },
+	} good[] = { { "0", 0 }, { "9", 9 }, { "10", 10 }, { "65535", 65535 }, { "0x0", 0 }, { "0X1F", 31 }, { "0x001f",
+			31 },
+		     { "0xabcdefABCDEF", 0xabcdefabcdef }, { "18446744073709551615", UINT64_MAX }, { "0xffffffffffffffff",
+				UINT64_MAX },
 		     { "0x00000000000000000000001", 1 } };
-	static const char *bad[] = { "", "00", "01", "007", "+1", "-1", " 1", "1 ", "0x", "0X", "0xg", "x1", "1a", "0b1", "1.0",
+	static const char *bad[] = { "", "00", "01", "007", "+1", "-1", " 1", "1 ", "0x", "0X", "0xg", "x1", "1a", "0b1",
+			"1.0",
 				     "0x-1", "Yes", "1e3", "\t1", "0x 1", "1,2", "1~2" };
-	static const char *big[] = { "18446744073709551616", "99999999999999999999", "0x10000000000000000", "36893488147419103233" };
+	static const char *big[] = { "18446744073709551616", "99999999999999999999", "0x10000000000000000",
+			"36893488147419103233" };
 	uint64_t v;
 	uint32_t v32;
 	size_t i;
@@ -420,9 +427,11 @@ static void base64_is_taken_as_rfc_4648_has_it(void **state)
 	/* RFC 4648 section 10 */
 	static const struct {
 		const char *text, *plain;
-	} good[] = { { "0bZg==", "f" }, { "0bZm8=", "fo" }, { "0BZm9v", "foo" }, { "0bZm9vYg==", "foob" }, { "0bZm9vYmE=", "fooba" },
+	} good[] = { { "0bZg==", "f" }, { "0bZm8=", "fo" }, { "0BZm9v", "foo" }, { "0bZm9vYg==", "foob" }, { "0bZm9vYmE=",
+			"fooba" },
 		     { "0bZm9vYmFy", "foobar" } };
-	static const char *bad[] = { "0b", "0bZ", "0bZg", "0bZg=", "0bZg===", "0bZm9vY", "0b====", "0bZ===", "0bZm9v\nYmFy", "0bZm9v YmFy",
+	static const char *bad[] = { "0b", "0bZ", "0bZg", "0bZg=", "0bZg===", "0bZm9vY", "0b====", "0bZ===",
+			"0bZm9v\nYmFy", "0bZm9v YmFy",
 				     "0bZm9vYm-_", "0bZh==", "0bZm9=", "0bZg==Zg==", "0b=Zg=", "0bZ=g=" };
 	uint8_t out[8];
 	size_t i, len;
@@ -481,10 +490,13 @@ static void lists_give_their_items_and_refuse_empty_ones(void **state)
 
 static void utf8_is_taken_in_its_shortest_form_alone(void **state)
 {
-	static const char *good[] = { "", "plain", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbd", "\xf0\x90\x80\x80",
+	static const char *good[] = { "", "plain", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbd",
+			"\xf0\x90\x80\x80",
 				      "\xf4\x8f\xbf\xbf" };
-	static const char *bad[] = { "\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xe0\xa0", "\xed\xa0\x80", "\xed\xbf\xbf",
-				     "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80", "\xfe", "\xff", "a\xc2z" };
+	static const char *bad[] = { "\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xe0\xa0",
+			"\xed\xa0\x80", "\xed\xbf\xbf",
+				     "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80",
+						"\xfe", "\xff", "a\xc2z" };
 	size_t i;
 
 	(void)state;
