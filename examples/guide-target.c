@@ -3,7 +3,7 @@
  * guide-target: the small target of docs/guide.md, complete: a disk of 64 MiB in memory, one connection after the other.
  * All memory is taken before the first byte comes.
  *
- *     guide-target [PORT]          listens on 127.0.0.1, port 3260 if not told otherwise
+ *     guide-target [PORT]          listens on 127.0.0.1; port 3260 if not told otherwise, 0 for any that is free
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -189,6 +189,7 @@ static void wait_for(int fd, const struct iscsip_conn *conn)
 static void serve(int fd)
 {
 	const struct iscsip_transport t = { .user = &fd, .recv = sock_recv, .send = sock_send };
+	const struct iscsip_error *e;
 	struct iscsip_conn *conn;
 	char text[200];
 
@@ -201,8 +202,9 @@ static void serve(int fd)
 		if (session)
 			iscsip_session_tick(session, now_ms());
 	}
-	iscsip_error_format(iscsip_conn_error(conn), text, sizeof text);
-	printf("connection over: %s\n", text);
+	e = iscsip_conn_error(conn);
+	iscsip_error_format(e, text, sizeof text);
+	printf("connection over: %s\n", e->code == ISCSIP_OK ? "logged out" : text);
 	close(fd);
 	iscsip_conn_closed(conn, now_ms());
 }
@@ -210,10 +212,9 @@ static void serve(int fd)
 int main(int argc, char **argv)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof at;
 	int listener = socket(AF_INET, SOCK_STREAM, 0), fd, one = 1;
 
-	at.sin_port = htons((uint16_t)(argc > 1 ? atoi(argv[1]) : ISCSIP_PORT));
-	snprintf(portal, sizeof portal, "127.0.0.1:%u", ntohs(at.sin_port));
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
 	iscsip_config_init(&config, sizeof config);
@@ -227,9 +228,12 @@ int main(int argc, char **argv)
 	session_mem = need(iscsip_target_session_size(&config));
 	make_disk();
 
+	at.sin_port = htons((uint16_t)(argc > 1 ? atoi(argv[1]) : ISCSIP_PORT));
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (listener < 0 || bind(listener, (const void *)&at, sizeof at) || listen(listener, 16))
-		die(portal);
+	if (listener < 0 || bind(listener, (const void *)&at, len) || listen(listener, 16) ||
+	    getsockname(listener, (void *)&at, &len))
+		die("listen");
+	snprintf(portal, sizeof portal, "127.0.0.1:%u", ntohs(at.sin_port));
 	printf("listening on %s\n", portal);
 	while ((fd = accept(listener, NULL, NULL)) >= 0)
 		serve(fd);

@@ -115,7 +115,7 @@ static const struct {
 	{ "max_tasks", offsetof(struct iscsip_limits, max_tasks), 64, 128 },
 	{ "max_r2ts", offsetof(struct iscsip_limits, max_r2ts), 64, 128 },
 	{ "max_tx_pdus", offsetof(struct iscsip_limits, max_tx_pdus), 64, 128 },
-	{ "ahs_max", offsetof(struct iscsip_limits, ahs_max), 512, 1016 },
+	{ "ahs_max", offsetof(struct iscsip_limits, ahs_max), 8, 248 },
 	{ "text_max", offsetof(struct iscsip_limits, text_max), 1024, 2048 },
 	{ "ping_max", offsetof(struct iscsip_limits, ping_max), 1024, 2048 },
 };
