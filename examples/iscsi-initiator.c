@@ -206,7 +206,7 @@ static void take(int opt, char *arg)
 		set_function(ISCSIP_TMF_TARGET_COLD_RESET);
 		break;
 	case OPT_INITIATOR:
-		if (iscsip_name_check(arg, strlen(arg)))
+		if (iscsip_name_check(arg, strlen(arg)) < 0)
 			usage_error("--initiator: '%s' is not an iSCSI name", arg);
 		client.config.node_name = arg;
 		break;

@@ -158,10 +158,12 @@ static const char *initiator_check_header(const struct iscsip__login *l, const s
 	bool asked = l->transit && !(l->tx_cont && !l->tx_empty);
 	uint8_t asked_nsg = l->stage == NEGO_SECURITY ? NEGO_OPERATIONAL : NEGO_FULL;
 
-	if (pdu->itt != l->info.itt || memcmp(r->isid, l->info.isid, sizeof r->isid) != 0)
+	if (pdu->itt != l->info.itt)
 		return "a response to another login";
-	if (r->status_class)
+	if (r->status_class) /* nothing else need be valid: deployed targets leave the ISID 0 in a refusal */
 		return NULL;
+	if (memcmp(r->isid, l->info.isid, sizeof r->isid) != 0)
+		return "a response to another session's login";
 	if (r->version_active != 0)
 		return "a protocol version that was not offered";
 	if (r->csg != l->stage)

@@ -95,7 +95,7 @@ def random_io():
 @suite.test("discard, write zeroes and FUA")
 def discard():
     need("qemu-io")
-    path = suite.path("unit")
+    path = suite.path("sparse-unit")
     server = suite.serve("--target", TARGET, "--lun", f"0=file:{path},create=64M")
     url = f"iscsi://{server.address}/{TARGET}/0"
     out = run("qemu-io", "-f", "raw", "-d", "unmap", "-c", "write -P 0xaa 0 8M", "-c", "write -f -P 0xbb 8M 64k", "-c",
