@@ -75,7 +75,7 @@ int iscsip_text_number(const char *s, size_t len, uint64_t *out)
 
 		if (d > 9)
 			return ISCSIP_TEXT_EFORM;
-		over |= v > (UINT64_MAX - d) / 10;
+		over |= v > UINT64_MAX / 10 || (v == UINT64_MAX / 10 && d > UINT64_MAX % 10);
 		v = v * 10 + d;
 	}
 	*out = v;

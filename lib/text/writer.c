@@ -7,17 +7,25 @@
  */
 #include "text/text.h"
 
+/* By subtraction: a division of 64 bits would call the compiler's own library on 32-bit machines. */
 size_t iscsip__put_decimal(char *dst, uint64_t v)
 {
-	char digits[20];
-	size_t n = 0, i;
+	uint64_t powers[20];
+	size_t n = 0;
+	int top = 0;
 
-	do {
-		digits[n++] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
-	for (i = 0; i < n; i++)
-		dst[i] = digits[n - 1 - i];
+	powers[0] = 1;
+	while (top < 19 && v >= powers[top] * 10) {
+		powers[top + 1] = powers[top] * 10;
+		top++;
+	}
+	for (; top >= 0; top--) {
+		char digit = '0';
+
+		for (; v >= powers[top]; v -= powers[top])
+			digit++;
+		dst[n++] = digit;
+	}
 	return n;
 }
 
