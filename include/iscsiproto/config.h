@@ -58,7 +58,8 @@ struct iscsip_host {
 	void (*trace)(void *user, struct iscsip_conn *conn, enum iscsip_trace_event event, const void *p, size_t len);
 	/**
 	 * @p conn has something to send, or is over, since a call from outside its doors (a late answer, a command submitted, a time
-	 * limit of its session). Told once until its next door is passed; a host that asks iscsip_conn_want() after each call needs it not.
+	 * limit of its session). Told once until its next door is passed; a host that asks
+	 * iscsip_conn_want() after each call needs it not.
 	 */
 	void (*wake)(void *user, struct iscsip_conn *conn);
 	/**

@@ -189,7 +189,8 @@ ISCSIP_API size_t iscsip_disk_size(const struct iscsip_disk_config *cfg);
  * @brief Makes a disk in the host's memory.
  * @param[out] out the disk. @param[in] mem memory of any alignment, kept until nobody uses the disk any more.
  * @param[in] len its bytes. @param[in] cfg copied, but for what its pointers lead to.
- * @retval ISCSIP_OK made. @retval ISCSIP_EINVAL the configuration is out of range. @retval ISCSIP_ENOSPC less than iscsip_disk_size().
+ * @retval ISCSIP_OK made. @retval ISCSIP_EINVAL the configuration is out of range.
+ * @retval ISCSIP_ENOSPC less than iscsip_disk_size().
  */
 ISCSIP_API int iscsip_disk_init(struct iscsip_disk **out, void *mem, size_t len, const struct iscsip_disk_config *cfg);
 
@@ -232,7 +233,8 @@ struct iscsip_disk_lun_config {
 	const char *product;       /**< Product identification, 16; copied. Default "VIRTUAL-DISK". */
 	const char *revision;      /**< Product revision level, 4; copied. Default "0001". */
 	const char *serial;        /**< Unit serial number, 32; copied. Default: made of device name and LUN. */
-	const uint8_t *naa;        /**< 16 bytes of an NAA 6 designator, or NULL: NAA 3 (locally assigned), made of the serial; copied. */
+	const uint8_t *naa;        /**< 16 bytes of an NAA 6 designator, or NULL: NAA 3 (locally assigned), made of the serial.
+	                                Copied. */
 	const void *designators;   /**< More designation descriptors for the page 83h, ready made; must live as long as the unit. */
 	uint16_t designators_len;  /**< Their bytes, 1024 at most. */
 	uint16_t max_compare;      /**< MAXIMUM COMPARE AND WRITE LENGTH, blocks, 1 to 255. Default: 64 KiB or 255, what is less. */
@@ -252,7 +254,8 @@ struct iscsip_disk_lun_config {
 
 /**
  * @brief Adds a logical unit. Nexus that are open learn of it by REPORTED LUNS DATA HAS CHANGED.
- * @param[in,out] disk the disk. @param[in] lun its number, 0 to `max_lun`. @param[in] cfg the unit; copied but for what is said there.
+ * @param[in,out] disk the disk. @param[in] lun its number, 0 to `max_lun`.
+ * @param[in] cfg the unit; copied but for what is said there.
  * @retval ISCSIP_OK added. @retval ISCSIP_EINVAL a member is out of range. @retval ISCSIP_EBUSY the number is taken (or its
  * unit not yet gone). @retval ISCSIP_EAGAIN no unit is free (`max_luns`).
  */
@@ -291,7 +294,8 @@ ISCSIP_API int iscsip_disk_lun_set_medium(struct iscsip_disk *disk, uint32_t lun
 /**
  * @brief Tells how much space a thin unit has: for LOG SENSE, and for the soft threshold that initiators set in the logical
  * block provisioning mode page (THIN PROVISIONING SOFT THRESHOLD REACHED when it is crossed).
- * @param[in,out] disk the disk. @param[in] lun its number. @param[in] available bytes still to be had. @param[in] used bytes in use.
+ * @param[in,out] disk the disk. @param[in] lun its number.
+ * @param[in] available bytes still to be had. @param[in] used bytes in use.
  * @retval ISCSIP_OK done. @retval ISCSIP_ENOENT no such unit.
  */
 ISCSIP_API int iscsip_disk_lun_set_space(struct iscsip_disk *disk, uint32_t lun, uint64_t available, uint64_t used);

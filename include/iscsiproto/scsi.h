@@ -305,7 +305,8 @@ ISCSIP_API size_t iscsip_cdb_read_capacity_10(uint8_t cdb[16]);
 /** @brief READ CAPACITY(16). @param[out] cdb 16 bytes. @param[in] alloc allocation length. @return 16; 32 bytes come back. */
 ISCSIP_API size_t iscsip_cdb_read_capacity_16(uint8_t cdb[16], uint32_t alloc);
 
-/** @brief REPORT LUNS, of all logical units but the well-known ones. @param[out] cdb 16 bytes. @param[in] alloc allocation length, 16 or more. @return 12. */
+/** @brief REPORT LUNS, of all logical units but the well-known ones. @param[out] cdb 16 bytes.
+ *  @param[in] alloc allocation length, 16 or more. @return 12. */
 ISCSIP_API size_t iscsip_cdb_report_luns(uint8_t cdb[16], uint32_t alloc);
 
 /* --- names of ports and units --------------------------------------------------------------------------- */
