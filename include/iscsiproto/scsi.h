@@ -277,7 +277,13 @@ ISCSIP_API uint64_t iscsip_lun_encode(uint32_t number);
 ISCSIP_API size_t iscsip_cdb_length(const uint8_t *cdb, size_t avail);
 
 /** @brief What iscsip_cdb_rw() makes. */
-enum iscsip_cdb_rw { ISCSIP_CDB_READ, ISCSIP_CDB_WRITE, ISCSIP_CDB_VERIFY, ISCSIP_CDB_SYNCHRONIZE_CACHE, ISCSIP_CDB_WRITE_SAME };
+enum iscsip_cdb_rw {
+	ISCSIP_CDB_READ,              /**< READ. */
+	ISCSIP_CDB_WRITE,             /**< WRITE. */
+	ISCSIP_CDB_VERIFY,            /**< VERIFY, of the medium alone. */
+	ISCSIP_CDB_SYNCHRONIZE_CACHE, /**< SYNCHRONIZE CACHE. */
+	ISCSIP_CDB_WRITE_SAME         /**< WRITE SAME, of one block. */
+};
 
 #define ISCSIP_CDB_FUA 0x08u /**< Byte 1 of READ and WRITE: force unit access. */
 #define ISCSIP_CDB_DPO 0x10u /**< Byte 1 of READ, WRITE and VERIFY: disable page out. */
@@ -330,7 +336,11 @@ ISCSIP_API size_t iscsip_transport_id_iscsi(void *dst, size_t cap, const char *n
 ISCSIP_API size_t iscsip_transport_id_length(const void *p, size_t n);
 
 /** @brief Association of a designator, SPC-4 7.8.6 table 529. */
-enum iscsip_association { ISCSIP_ASSOC_LUN = 0, ISCSIP_ASSOC_PORT = 1, ISCSIP_ASSOC_DEVICE = 2 };
+enum iscsip_association {
+	ISCSIP_ASSOC_LUN = 0,   /**< The logical unit. */
+	ISCSIP_ASSOC_PORT = 1,  /**< The target port that the command came in by. */
+	ISCSIP_ASSOC_DEVICE = 2 /**< The target device. */
+};
 
 /** @brief Kind of a designator, SPC-4 7.8.6 table 530. */
 enum iscsip_designator_type {
