@@ -101,11 +101,12 @@ struct iscsip_initiator_ops {
 	 *  tasks that it affects were given back before. May be NULL. */
 	void (*tmf_done)(void *user, void *cookie, int err, uint8_t response);
 	/** A ping ended. @p err ISCSIP_OK: it came back, and the first @p len bytes of its @p data (the host's own) with it, as they
-	 *  were sent; a target may return fewer than it was sent. ISCSIP_EPROTO: other bytes came back, or it was rejected. May be NULL. */
+	 *  were sent; a target may return fewer than it was sent. ISCSIP_EPROTO: other bytes came back, or it was rejected.
+	 *  May be NULL. */
 	void (*ping_done)(void *user, void *cookie, int err, const void *data, size_t len);
 	/** A pair of a text response; the strings are ended by a NUL and valid during the call. @p key NULL: the answer is complete,
-	 *  @p err says how it ended: ISCSIP_ENOSPC for a pair longer than limits.text_max, ISCSIP_EPROTO for text that is none or a request
-	 *  that was rejected. Pairs that the library acts on (MaxRecvDataSegmentLength) are told too. May be NULL. */
+	 *  @p err says how it ended: ISCSIP_ENOSPC for a pair longer than limits.text_max, ISCSIP_EPROTO for text that is none
+	 *  or a request that was rejected. Pairs that the library acts on (MaxRecvDataSegmentLength) are told too. May be NULL. */
 	void (*text)(void *user, void *cookie, int err, const char *key, const char *value, size_t len);
 	/** The logout ended: @p err ISCSIP_OK with its @p response (#iscsip_logout_response_code); with 0 what was logged out closes.
 	 *  May be NULL. */
@@ -129,7 +130,7 @@ struct iscsip_initiator_ops {
  */
 enum iscsip_initiator_rule {
 	ISCSIP_RULE_TASK_TAG = 256,        /**< A task tag that was never given out. arg: the tag. */
-	ISCSIP_RULE_TASK_KIND = 257,       /**< The task has another kind, connection or direction, or was not sent yet. arg: the tag. */
+	ISCSIP_RULE_TASK_KIND = 257,       /**< The task has another kind, connection or direction, or is not sent. arg: the tag. */
 	ISCSIP_RULE_TASK_LUN = 258,        /**< R2T for another LUN than the command's (RFC 7143 4.2.5.3). arg: the tag. */
 	ISCSIP_RULE_STATSN = 259,          /**< A status number was left out (7.9). arg: the number. */
 	ISCSIP_RULE_DATASN = 260,          /**< A DataSN or R2TSN was left out (7.9). arg: the number. */
@@ -175,7 +176,8 @@ ISCSIP_API int iscsip_initiator_session_init(struct iscsip_session **out, void *
  * @brief Makes a connection over a transport that is open, and starts its login: it wants to send at once.
  * @param[out] out the connection, inside @p mem. @param[in] mem memory, aligned to 8, until iscsip_conn_closed().
  * @param[in] len its bytes. @param[in] login scratch, aligned to 8, until login_done. @param[in] login_len its bytes.
- * @param[in,out] s the session. @param[in] cid connection ID, unique in the session. @param[in] user the connection's own pointer.
+ * @param[in,out] s the session. @param[in] cid connection ID, unique in the session. @param[in] user the connection's own
+ * pointer.
  * @param[in] now the time.
  * A session whose connections are all gone may have a new one: it then begins anew, with TSIH 0, which reinstates it at
  * the target if that still holds it (RFC 7143 6.3.5).
@@ -188,7 +190,8 @@ ISCSIP_API int iscsip_initiator_conn_init(struct iscsip_conn **out, void *mem, s
 
 /**
  * @brief Submits a task. It waits inside the library where the command window is closed.
- * @param[in,out] s a session that is logged in. @param[in,out] t the task; the library's until task_done. @param[in] now the time.
+ * @param[in,out] s a session that is logged in. @param[in,out] t the task; the library's until task_done. @param[in] now
+ * the time.
  * @retval ISCSIP_OK taken. @retval ISCSIP_EAGAIN limits.max_tasks are under way. @retval ISCSIP_ESTATE not logged in.
  * @retval ISCSIP_EINVAL lengths or vectors do not fit each other.
  */
@@ -208,11 +211,13 @@ ISCSIP_API int iscsip_initiator_abort(struct iscsip_session *s, struct iscsip_ta
 /**
  * @brief Sends a task management request; tmf_done answers.
  *
- * Tasks that the function affects (RFC 7143 4.2.3.2), as far as they were issued before it, are given back with ISCSIP_EHOST when it
- * was answered with success, before tmf_done. It is marked for immediate delivery. TASK REASSIGN needs recovery level 2 and
- * is refused.
- * @param[in,out] s the session. @param[in] function an #iscsip_tmf_function. @param[in] lun the LUN bytes, where the function has one.
- * @param[in] ref the task, for ABORT TASK and QUERY TASK; else NULL. @param[in] cookie given to tmf_done. @param[in] now the time.
+ * Tasks that the function affects (RFC 7143 4.2.3.2), as far as they were issued before it, are given back with
+ * ISCSIP_EHOST when it was answered with success, before tmf_done. It is marked for immediate delivery. TASK REASSIGN needs
+ * recovery level 2 and is refused.
+ * @param[in,out] s the session. @param[in] function an #iscsip_tmf_function. @param[in] lun the LUN bytes, where the
+ * function has one.
+ * @param[in] ref the task, for ABORT TASK and QUERY TASK; else NULL. @param[in] cookie given to tmf_done. @param[in] now
+ * the time.
  * @retval ISCSIP_OK under way. @retval ISCSIP_EAGAIN one is under way already. @retval ISCSIP_ESTATE not logged in.
  * @retval ISCSIP_EINVAL no such function, or it needs a task.
  */
@@ -221,7 +226,8 @@ ISCSIP_API int iscsip_initiator_tmf(struct iscsip_session *s, uint8_t function, 
 
 /**
  * @brief Sends a ping (NOP-Out); ping_done answers. Also a ping that the library itself sends (nop_interval_ms) is one under way.
- * @param[in,out] c the connection. @param[in] data ping data, stays until ping_done; may be NULL. @param[in] len its bytes, at most what the target takes.
+ * @param[in,out] c the connection. @param[in] data ping data, stays until ping_done; may be NULL. @param[in] len its
+ * bytes, at most what the target takes.
  * @param[in] cookie given to ping_done. @param[in] now the time.
  * @retval ISCSIP_OK under way. @retval ISCSIP_EAGAIN one is under way. @retval ISCSIP_ESTATE not in full feature phase.
  */
@@ -230,9 +236,9 @@ ISCSIP_API int iscsip_initiator_ping(struct iscsip_conn *c, const void *data, si
 /**
  * @brief Sends a text request (RFC 7143 11.10) with the pairs at @p text; `text` answers, pair by pair.
  *
- * `SendTargets=All` in a discovery session lists targets. A pair `MaxRecvDataSegmentLength=N` puts N in force: a larger one when the
- * request is sent, a smaller one when it was answered; N is at most what the host's memory takes. One that the target
- * declares in its answer holds from then on.
+ * `SendTargets=All` in a discovery session lists targets. A pair `MaxRecvDataSegmentLength=N` puts N in force: a larger
+ * one when the request is sent, a smaller one when it was answered. One that the target declares in its answer holds from
+ * then on.
  * @param[in,out] c the connection. @param[in] text pairs, each ended by a NUL; stays until the answer is complete.
  * @param[in] len their bytes, NULs included. @param[in] cookie given to `text`. @param[in] now the time.
  * @retval ISCSIP_OK under way. @retval ISCSIP_EAGAIN one is under way. @retval ISCSIP_ESTATE not in full feature phase.
@@ -244,7 +250,8 @@ ISCSIP_API int iscsip_initiator_text(struct iscsip_conn *c, const char *text, si
  * @brief Logs out. No task may be submitted on the connection any more; those under way may still end before the answer, the
  *     others are given back with ISCSIP_ECLOSED when the connection closes. Nothing else is sent after the request
  *     (RFC 7143 11.14), so wait for the tasks first.
- * @param[in,out] c the connection to send it on. @param[in] reason an #iscsip_logout_reason. @param[in] cid for CONNECTION and RECOVERY.
+ * @param[in,out] c the connection to send it on. @param[in] reason an #iscsip_logout_reason. @param[in] cid for CONNECTION
+ * and RECOVERY.
  * @param[in] now the time.
  * @retval ISCSIP_OK under way. @retval ISCSIP_ESTATE not in full feature phase.
  * @retval ISCSIP_EINVAL no such reason, or one that this recovery level does not have.

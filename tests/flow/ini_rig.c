@@ -227,6 +227,8 @@ void it_drain(struct ini_rig *r)
 			n = pulled(r, r->out + r->out_len, room);
 		}
 		r->out_len += n;
+		if (n && (r->cfg.flags & ISCSIP_CFG_TX_HOLD) && !r->keep)
+			assert_int_equal(iscsip_conn_tx_release(r->c, n), ISCSIP_OK);
 	} while (n);
 }
 

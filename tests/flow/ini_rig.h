@@ -42,6 +42,7 @@ struct ini_rig {
 	uint32_t window;      /* MaxCmdSN - ExpCmdSN + 1 that PDUs of the target tell */
 	size_t step;          /* bytes at a time, 0: all */
 	enum it_doors doors;
+	bool keep;            /* with ISCSIP_CFG_TX_HOLD: do not release what was sent */
 
 	struct iscsip_session *s;
 	struct iscsip_conn *c;
