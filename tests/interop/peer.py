@@ -108,6 +108,13 @@ class Peer:
         isid = b"\x80" + (id(self) & 0xffffffffff).to_bytes(5, "big")
         self.send(self.login_request(keys, isid=isid))
         pdu = self.receive()
+        for _ in range(5):  # the target may have proposals of its own; answer each with what it says
+            if pdu.opcode != LOGIN_RESPONSE or pdu.bhs[36] or pdu.flags & 0x80:
+                break
+            own = {k: v for k, v in pdu.text().items() if k not in keys and k not in ("TargetPortalGroupTag", "TargetAlias",
+                                                                                    "MaxRecvDataSegmentLength")}
+            self.send(self.login_request(own, isid=isid))
+            pdu = self.receive()
         if pdu.opcode != LOGIN_RESPONSE or pdu.bhs[36] or not pdu.flags & 0x80:
             raise AssertionError(f"login failed: {pdu} status {pdu.bhs[36]:02x}{pdu.bhs[37]:02x}")
         return pdu
