@@ -48,13 +48,15 @@ static int frame_rx_header(void *owner, const uint8_t *hdr, uint32_t len)
 	(void)iscsip_frame_decode(&c->frame, hdr, len);
 	frame_trace(c, ISCSIP_TRACE_RX_HEADER, hdr, len);
 	rule = iscsip_frame_check(&c->frame, &expect, &at);
-	if (rule)
-		return iscsip__frame_refuse(c, (unsigned)rule, at);
-	c->rx_sequence++;
-	c->stats.rx_frames++;
-	c->active = c->now;
-	err = c->role->header(c);
-	if (!err && c->rx.phase == RX_HEADER)
+	if (rule) {
+		err = iscsip__frame_refuse(c, (unsigned)rule, at);
+	} else {
+		c->rx_sequence++;
+		c->stats.rx_frames++;
+		c->active = c->now;
+		err = c->role->header(c);
+	}
+	if (err || c->rx.phase == RX_HEADER)
 		frame_trace(c, ISCSIP_TRACE_RX_END, NULL, 0);
 	return err;
 }

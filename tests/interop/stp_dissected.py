@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Captures of every exchange of the frame protocol, read by tshark with docs/wireshark/stp.lua: every frame is dissected with
+its fields, no good frame is marked, and every broken one is."""
+import collections
+import os
+import socket
+import struct
+
+from harness import BIN, ROOT, Suite, expect, need, run
+from stp_peer import CHECK_CONDITION, GOOD, READ, WRITE, Frame, Initiator, Stream
+
+suite = Suite()
+FIELDS = ["stpi.event", "stpi.sequence", "stpi.lun", "stpi.status", "stpi.flags", "stpi.originator_id", "stpi.responder_id", "stpi.opcode",
+          "stpi.length", "stpi.sense.key", "stpi.sense.asc", "stpi.broken", "_ws.malformed", "tcp.dstport", "_ws.col.Protocol"]
+
+
+def lines_of(path, *words):
+    need("tshark")
+    out = run("tshark", "-X", f"lua_script:{ROOT}/docs/wireshark/stp.lua", "-r", path, "-o", "tcp.check_checksum:FALSE", *words,
+              timeout=120)
+    expect("Lua" not in out or "rror" not in out, out[:1000])
+    return [x for x in out.splitlines() if not x.startswith("Running as user")]
+
+
+def frames_of(path):
+    """One dictionary a frame; a packet may hold several, and fields that not every frame has are left to the packet."""
+    frames, packets = [], []
+    for line in lines_of(path, "-Y", "stpi", "-T", "fields", *[w for f in FIELDS for w in ("-e", f)]):
+        cells = dict(zip(FIELDS, line.split("\t")))
+        expect(not cells["_ws.malformed"], "malformed:", line)
+        packets.append(cells)
+        columns = {f: cells[f].split(",") for f in FIELDS[:9]}
+        for n in range(len(columns["stpi.event"])):
+            frames.append({f: columns[f][n] for f in columns} | {"to": int(cells["tcp.dstport"])})
+    return frames, packets
+
+
+def every_exchange(server):
+    """Read, write, failed read, short read, refused LUN, no data; small bursts come from the initiator's side."""
+    i = Initiator("127.0.0.1", server.port, burst=3000)
+    while i.command([0x00]).status != GOOD:
+        pass
+    ends = [i.command(struct.pack(">BBIBHB", 0x2a, 0, 5, 0, 16, 0), data=os.urandom(8192)).status,
+            i.command(struct.pack(">BBIBHB", 0x28, 0, 5, 0, 16, 0), expect=8192).status,
+            i.command(struct.pack(">BBIBHB", 0x28, 0, 5, 0, 4, 0), expect=8192).status,
+            i.command(struct.pack(">BBIBHB", 0x28, 0, 1 << 24, 0, 1, 0), expect=512).status,
+            i.command([0x00], lun=7).status]
+    i.close()
+    expect(ends == [GOOD, GOOD, GOOD, CHECK_CONDITION, CHECK_CONDITION], ends)
+
+
+@suite.test("every frame of every exchange is dissected, and none is marked as broken")
+def exchanges():
+    need("tshark")
+    capture = suite.path("exchanges.pcap")
+    server = suite.serve("--lun", "0=ram:4M", "--pcap", capture, tool="stp-target")
+    every_exchange(server)
+    server.stop()
+    frames, packets = frames_of(capture)
+    expect(not any(p["stpi.broken"] for p in packets), "marked:", [p for p in packets if p["stpi.broken"]][:3])
+    expect(all(p["_ws.col.Protocol"] == "STP" for p in packets), "protocol column")
+    counts = collections.Counter(f["stpi.event"] for f in frames)
+    expect(set(counts) == {"NEWC", "SNDD", "XFER", "CMPT"}, counts)
+    for ours in (True, False):
+        numbers = [int(f["stpi.sequence"]) for f in frames if (f["to"] == server.port) == ours]
+        expect(numbers == list(range(len(numbers))), "every frame, in order:", numbers)
+    to_target = [f for f in frames if f["to"] == server.port]
+    written = sum(int(f["stpi.length"]) for f in to_target if f["stpi.event"] == "XFER")
+    expect(written == 8192, "bytes written:", written)
+    expect(sum(f["stpi.event"] == "XFER" for f in to_target) == 3, "an XFER for each burst of 3000")
+    expect({int(f["stpi.opcode"], 0) for f in frames} == {0x00, 0x28, 0x2a}, "operation codes")
+    expect(any(p["stpi.sense.asc"] == "0x2100" for p in packets), "sense of the failed read")
+    expect(any(p["stpi.sense.asc"] == "0x2500" for p in packets), "sense of the LUN that is not there")
+
+
+@suite.test("the summary names command, length and status")
+def summary():
+    capture = suite.path("summary.pcap")
+    server = suite.serve("--lun", "0=ram:4M", tool="stp-target")
+    run(BIN / "stp-initiator", "read", f"stp://{server.address}/0", "--lba", 0, "--blocks", 16, "--to", suite.path("out"), "--pcap",
+        capture)
+    server.stop()
+    text = "\n".join(lines_of(capture))
+    expect("NEWC lun 0 READ(1" in text and "8192 bytes" in text, text)
+    expect("XFER lun 0 READ(1" in text and "GOOD" in text, text)
+
+
+@suite.test("a transfer that is longer than any packet is put together")
+def long_transfer():
+    capture = suite.path("long.pcap")
+    server = suite.serve("--lun", "0=ram:4M", "--pcap", capture, tool="stp-target")
+    data = suite.random_file("data", 3 << 20)
+    run(BIN / "stp-initiator", "write", f"stp://{server.address}/0", "--lba", 0, "--from", data)
+    server.stop()
+    frames, _ = frames_of(capture)
+    moved = sum(int(f["stpi.length"]) for f in frames if f["stpi.event"] == "XFER" and f["to"] == server.port)
+    expect(moved == 3 << 20, "bytes in XFERs:", moved)
+
+
+@suite.test("frames that break a rule are marked")
+def marked():
+    wrongs = [{"sync2": 1}, {"type": b"CMDX"}, {"event": b"XXXX"}, {"flags": 0x10}, {"flags": 3}, {"oid": 0}, {"rid": 9},
+              {"length": 0}, {"flags": 8 | READ}, {"flags": 4 | READ}]
+    for wrong in wrongs:
+        capture = suite.path("broken.pcap")
+        server = suite.serve("--lun", "0=ram:4M", "--pcap", capture, tool="stp-target")
+        stream = Stream(socket.create_connection(("127.0.0.1", server.port)), "initiator")
+        stream.send(Frame(b"NEWC", 1, flags=READ, obuf=bytes([0x28]).ljust(16, b"\0"), length=512), **wrong)
+        stream.sock.settimeout(5)
+        try:
+            while stream.sock.recv(4096):
+                pass
+        except OSError:
+            pass
+        stream.close()
+        server.stop()
+        _, packets = frames_of(capture)
+        expect(packets and packets[0]["stpi.broken"], wrong, packets)
+
+
+suite.run()
