@@ -97,21 +97,26 @@ void iscsip__target_hold(struct iscsip_conn *c, enum tgt_hold why)
 	iscsip__conn_hold(c);
 }
 
-/* From outside the connection's own doors they have to look shut to callbacks, and the host has to be woken. */
-static void input_resume(struct iscsip_conn *c)
+/*
+ * Input goes on, beginning with what is left of the PDU that stood between its steps. From outside the connection's own doors
+ * these have to look shut to callbacks, and the host has to be woken: at least there is something to read again.
+ */
+static void input_resume(struct iscsip_conn *c, void (*first)(struct iscsip_conn *c))
 {
 	const struct iscsip_host *host = c->cfg->host;
+	bool outside = !c->in_call;
 
 	if (conn_over(c))
 		return;
-	if (c->in_call) {
-		(void)iscsip__conn_resume(c);
-		return;
-	}
 	c->in_call = true;
-	(void)iscsip__conn_resume(c);
+	if (first)
+		first(c);
+	if (!tgt_conn_of(c)->hold && !conn_over(c))
+		(void)iscsip__conn_resume(c);
+	if (!outside)
+		return;
 	c->in_call = false;
-	if (host->wake)
+	if (!tgt_conn_of(c)->hold && host->wake)
 		host->wake(host->user, c);
 }
 
@@ -123,7 +128,7 @@ void iscsip__target_unhold(struct iscsip_conn *c, enum tgt_hold why)
 		return;
 	tc->hold &= (uint8_t)~why;
 	if (!tc->hold)
-		input_resume(c);
+		input_resume(c, NULL);
 }
 
 /* --- dispatch --- */
@@ -333,36 +338,27 @@ static int role_pdu(struct iscsip_conn *c)
 /* The second step of a PDU whose first was put off. */
 static void pdu_goes_on(struct iscsip_conn *c)
 {
-	if (tgt_conn_of(c)->hold & (TGT_HOLD_PLACE | TGT_HOLD_SLOT))
-		return;
-	if (c->pdu.data_len == 0)
+	if (!(tgt_conn_of(c)->hold & (TGT_HOLD_PLACE | TGT_HOLD_SLOT)) && c->pdu.data_len == 0)
 		(void)pdu_complete(c);
+}
+
+static void pdu_again(struct iscsip_conn *c)
+{
+	(void)pdu_arrive(c);
+	pdu_goes_on(c);
 }
 
 void iscsip__target_retry(struct iscsip_conn *c)
 {
-	struct tgt_conn *tc = tgt_conn_of(c);
-
 	tgt_session_of(c)->deferred--;
-	tc->hold &= (uint8_t)~TGT_HOLD_SLOT;
-	if (conn_over(c))
-		return;
-	(void)pdu_arrive(c);
-	pdu_goes_on(c);
-	if (!tc->hold)
-		input_resume(c);
+	tgt_conn_of(c)->hold &= (uint8_t)~TGT_HOLD_SLOT;
+	input_resume(c, pdu_again);
 }
 
 void iscsip__target_place_known(struct iscsip_conn *c)
 {
-	struct tgt_conn *tc = tgt_conn_of(c);
-
-	tc->hold &= (uint8_t)~TGT_HOLD_PLACE;
-	if (conn_over(c))
-		return;
-	pdu_goes_on(c);
-	if (!tc->hold)
-		input_resume(c);
+	tgt_conn_of(c)->hold &= (uint8_t)~TGT_HOLD_PLACE;
+	input_resume(c, pdu_goes_on);
 }
 
 static int role_refused(struct iscsip_conn *c, const uint8_t *bhs, const struct iscsip_error *why)
