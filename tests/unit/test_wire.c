@@ -369,7 +369,11 @@ static void only_responses_that_are_counted_use_up_a_statsn(void **state)
 	pdu.opcode = ISCSIP_OP_DATA_IN;
 	pdu.data_in.has_status = true;
 	assert_true(iscsip_pdu_uses_statsn(&pdu));
+	for (size_t o = 0; o < sizeof OPCODES; o++) /* what depends on the PDU is not said of the opcode */
+		assert_int_equal((iscsip_pdu_carries(OPCODES[o]) & ISCSIP_USES_STATSN) != 0,
+				 OPCODES[o] > 0x20 && OPCODES[o] != 0x25 && OPCODES[o] != 0x31);
 	assert_int_equal(iscsip_pdu_carries(0x1c), 0);
+	assert_int_equal(iscsip_pdu_carries(0x40), 0);
 	assert_int_equal(iscsip_pdu_carries(0xff), 0);
 }
 

@@ -586,6 +586,7 @@ static void headers_that_a_receiver_has_to_stand_are_legal(void **state)
 		{ 0x00, 0x80, 0, 0, 1, { { 20, 5 } } },         /* an answer that is a ping as well (11.18.1) */
 		{ 0x04, 0x80, 0, 0, 1, { { 20, NONE } } },      /* an empty Text Request (11.9.1, event 4) */
 		{ 0x21, 0x9e, 0, 0, 1, { { 2, 0x44 }, { 3, 2 } } }, /* a failure: flags and status do not count */
+		{ 0x21, 0x80, 0, 2, 1, { { 3, 2 } } },          /* CHECK CONDITION with a SenseLength alone */
 		{ 0x21, 0x84, 0, 0, 1, { { 44, 1 } } },         /* O, U, o, u one at a time */
 		{ 0x21, 0x82, 0, 0, 1, { { 44, 1 } } },
 		{ 0x21, 0x90, 0, 0, 1, { { 40, 1 } } },
