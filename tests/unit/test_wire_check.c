@@ -596,6 +596,7 @@ static void headers_that_a_receiver_has_to_stand_are_legal(void **state)
 		{ 0x24, 0x80, 0, 0, 1, { { 20, 5 } } },         /* transfer tag with F (11.10.4) */
 		{ 0x25, 0x06, 0, 4, 1, { { 3, 2 } } },          /* O, U and status without S */
 		{ 0x32, 0x80, 0, 0, 5, { { 36, 6 } } },         /* an unassigned event, an ITT that is not the fixed one */
+		{ 0x32, 0x80, 0, 2, NONE, { { 36, 0 } } },      /* a SCSI event with a SenseLength alone */
 		{ 0x32, 0x80, 0, 0, NONE, { { 36, 255 } } },    /* a vendor's event without data */
 		{ 0x3f, 0x80, 0, 48, 5, { { 2, 0xff } } },      /* an unassigned reason */
 		{ 0x22, 0x80, 0, 0, 1, { { 2, 99 } } },         /* an unassigned task management response */
