@@ -146,7 +146,8 @@ void iscsip__target_r2t_release(struct tgt_task *t, uint16_t index)
 	while (*at != index + 1u)
 		at = &s->seqs[*at - 1].next;
 	*at = s->seqs[index].next;
-	t->out.r2ts--;
+	if (--t->out.r2ts == 0)
+		t->flags &= ~(uint32_t)TGT_DRAIN;
 	(void)iscsip_ddp_release(s->ddp, s->seqs[index].tag);
 	iscsip__target_r2t_queue(t);
 	tag_wake(s);

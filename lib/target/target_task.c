@@ -231,9 +231,7 @@ static void task_end(struct tgt_task *t)
 
 bool iscsip__target_task_put(struct tgt_task *t)
 {
-	if (!(t->flags & TGT_OVER) || t->flags & TGT_HELD || t->tx_units || conn_queued(&t->item))
-		return false;
-	if (t->flags & TGT_DRAIN && t->out.r2ts)
+	if (!(t->flags & TGT_OVER) || t->flags & (TGT_HELD | TGT_DRAIN) || t->tx_units || conn_queued(&t->item))
 		return false;
 	task_end(t);
 	return true;
