@@ -33,13 +33,23 @@ static void command_close(struct tgt_task *t, bool drain)
 	}
 }
 
+/* Nobody will answer its R2Ts any more. */
+static void drain_end(struct tgt_task *t)
+{
+	iscsip__target_r2t_release_all(t);
+	(void)iscsip__target_task_put(t);
+}
+
 void iscsip__target_abort(struct tgt_task *t, bool drain)
 {
 	struct tgt_session *s = t->ses;
 	bool told = t->cmd.flags & ISCSIP_CMD_ABORTED;
 
-	if (t->flags & TGT_OVER)
+	if (t->flags & TGT_OVER) {
+		if (t->flags & TGT_DRAIN && !drain)
+			drain_end(t);
 		return;
+	}
 	t->flags |= TGT_ABORTED;
 	s->s.stats.aborted++;
 	if (t->c)
