@@ -139,7 +139,7 @@ static void configure(void)
 	server.config.host = &server.host;
 	server.config.offer = &server.offer;
 	server.config.limits.max_tasks = 128;
-	server.config.limits.max_r2ts = 64;
+	server.config.limits.max_r2ts = 32;
 	server.config.limits.max_tx_pdus = 64;
 	server.config.nop_interval_ms = 30000;
 	server.config.nop_timeout_ms = 30000;
@@ -148,6 +148,9 @@ static void configure(void)
 	server.conn_size = iscsip_target_conn_size(&server.config);
 	server.session_size = iscsip_target_session_size(&server.config);
 	server.login_size = iscsip_login_size(&server.config);
+	blocks_init(&server.client_blocks, sizeof(struct client) + server.conn_size);
+	blocks_init(&server.session_blocks, sizeof(struct session) + server.session_size);
+	blocks_init(&server.login_blocks, server.login_size);
 }
 
 static void *run_loop(void *arg)

@@ -33,15 +33,16 @@ static void client_freed(struct wire *w)
 		atomic_fetch_sub(&server.half_open, 1);
 	atomic_fetch_sub(&server.clients, 1);
 	pcap_flow_close(&c->pcap);
-	free(c->login);
-	free(c);
+	if (c->login)
+		blocks_give(&server.login_blocks, c->login);
+	blocks_give(&server.client_blocks, c);
 }
 
 static int client_init(struct client *c, struct loop *l, int fd)
 {
 	int err;
 
-	c->login = malloc(server.login_size);
+	c->login = blocks_take(&server.login_blocks);
 	if (!c->login)
 		return -1;
 	net_name(fd, true, c->peer_name);
@@ -68,11 +69,12 @@ void client_accept(struct loop *l, int fd)
 		close(fd);
 		return;
 	}
-	c = calloc(1, sizeof *c + server.conn_size);
+	c = blocks_take(&server.client_blocks);
 	if (!c) {
 		close(fd);
 		return;
 	}
+	memset(c, 0, sizeof *c);
 	net_tune(fd);
 	c->peer = from;
 	atomic_fetch_add(&server.half_open, 1);

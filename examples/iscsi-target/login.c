@@ -92,7 +92,7 @@ static void session_free(struct post *p)
 {
 	struct session *s = (struct session *)(void *)((char *)p - offsetof(struct session, post));
 
-	free(s);
+	blocks_give(&server.session_blocks, s);
 }
 
 static struct session *find_session(struct device *d, const struct iscsip_login_info *info)
@@ -146,12 +146,13 @@ static void link_session(struct session *s)
 
 static struct session *session_new(struct client *c, const struct iscsip_login_info *info)
 {
-	struct session *s = calloc(1, sizeof *s + server.session_size);
+	struct session *s = blocks_take(&server.session_blocks);
 	struct device *d = c->device;
 	int err;
 
 	if (!s)
 		return NULL;
+	memset(s, 0, sizeof *s);
 	s->device = d;
 	s->loop = c->wire.loop;
 	memcpy(s->isid, info->isid, 6);
@@ -162,7 +163,7 @@ static struct session *session_new(struct client *c, const struct iscsip_login_i
 		err = open_nexus(s, info);
 	if (err) {
 		complain("%s: no session: %s", c->peer_name, iscsip_strerror(err));
-		free(s);
+		blocks_give(&server.session_blocks, s);
 		return NULL;
 	}
 	link_session(s);
@@ -206,7 +207,7 @@ static void login_done(void *user, struct iscsip_conn *conn, uint16_t status)
 	struct client *c = user;
 
 	(void)conn;
-	free(c->login);
+	blocks_give(&server.login_blocks, c->login);
 	c->login = NULL;
 	atomic_fetch_sub(&server.half_open, 1);
 	atomic_fetch_add(status == ISCSIP_LOGIN_SUCCESS ? &server.logins : &server.refused, 1);

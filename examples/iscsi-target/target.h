@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "host/backing.h"
+#include "host/blocks.h"
 #include "host/net.h"
 #include "host/pcap.h"
 #include "host/secrets.h"
@@ -113,6 +114,7 @@ struct server {
 	atomic_bool closing;
 	uint64_t started_us;
 	size_t conn_size, session_size, login_size;
+	struct blocks client_blocks, session_blocks, login_blocks;
 };
 
 extern struct server server;

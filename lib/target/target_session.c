@@ -57,12 +57,13 @@ static bool session_carve_tables(struct tgt_session *s, struct tgt_session *t, s
 {
 	size_t tasks = iscsip__target_task_total(cfg), ranges = ranges_count(cfg);
 
-	t->tasks = arena_take_array(a, tasks, sizeof *t->tasks, _Alignof(struct tgt_task));
-	t->seqs = arena_take_array(a, cfg->limits.max_r2ts, sizeof *t->seqs, _Alignof(struct tgt_seq));
-	t->ddp = arena_take(a, iscsip_ddp_size(cfg->limits.max_r2ts), ISCSIP_DDP_ALIGN);
-	t->seq_ranges = arena_take_array(a, ranges, sizeof *t->seq_ranges, _Alignof(struct task_ranges));
+	/* what a login touches stands together in front: an idle session keeps one page */
 	t->buckets = arena_take_array(a, bucket_count(cfg), sizeof *t->buckets, _Alignof(uint16_t));
 	t->park = arena_take_array(a, park_count(cfg), sizeof *t->park, _Alignof(uint16_t));
+	t->ddp = arena_take(a, iscsip_ddp_size(cfg->limits.max_r2ts), ISCSIP_DDP_ALIGN);
+	t->tasks = arena_take_array(a, tasks, sizeof *t->tasks, _Alignof(struct tgt_task));
+	t->seqs = arena_take_array(a, cfg->limits.max_r2ts, sizeof *t->seqs, _Alignof(struct tgt_seq));
+	t->seq_ranges = arena_take_array(a, ranges, sizeof *t->seq_ranges, _Alignof(struct task_ranges));
 	t->cdb_stride = cdb_stride(cfg);
 	t->cdbs = arena_take_array(a, tasks, t->cdb_stride, 1);
 	if (ranges == 0)
