@@ -110,6 +110,15 @@ void peer_send(struct pdu_peer *p, const struct iscsip_pdu *header, const void *
 
 /* --- receiving --- */
 
+void peer_release(struct pdu_peer *p, size_t n)
+{
+	if (n > p->kept)
+		n = p->kept;
+	p->err = iscsip_conn_tx_release(p->c, n);
+	p->kept -= n;
+	peer_flush(p);
+}
+
 static void pull_more(struct pdu_peer *p)
 {
 	if (p->out_at) {
@@ -126,6 +135,9 @@ static void pull_more(struct pdu_peer *p)
 		if (n <= 0)
 			return;
 		p->out_len += (size_t)n;
+		p->kept += p->tx_hold ? (size_t)n : 0;
+		if (!p->keep && p->kept)
+			peer_release(p, p->kept);
 		peer_flush(p);
 	}
 }

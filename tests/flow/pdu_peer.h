@@ -27,6 +27,8 @@ struct pdu_peer {
 	size_t chunk;                    /* bytes given to the connection at once, 0: all */
 	size_t pull;                     /* bytes taken from it at once, 0: all there is room for */
 	bool spoil_header_digest, spoil_data_digest; /* of the next PDU sent */
+	bool tx_hold, keep;              /* the connection has ISCSIP_CFG_TX_HOLD; keep: nothing is released for now */
+	size_t kept;                     /* bytes pulled and not released */
 	uint8_t pad;                     /* what pad bytes are filled with */
 	int err;                         /* what a door answered last, if negative */
 	uint8_t *in;                     /* bytes that the connection did not take yet */
@@ -49,6 +51,8 @@ void peer_send_raw(struct pdu_peer *p, const void *bytes, size_t len);
 void peer_send_bhs(struct pdu_peer *p, const uint8_t bhs[48], const void *ahs, const void *data);
 /* Gives the connection what it did not take before. */
 void peer_flush(struct pdu_peer *p);
+/* Releases what was kept, up to n bytes. */
+void peer_release(struct pdu_peer *p, size_t n);
 /* The next PDU that the connection sends. False if it has none. */
 bool peer_recv(struct pdu_peer *p, struct peer_pdu *out);
 

@@ -365,6 +365,7 @@ void rig_connect(struct rig *r, int i)
 						 r->login_mem[i], iscsip_login_size(&r->cfg), &r->cfg, &target_ops, r, 0),
 			 ISCSIP_OK);
 	peer_open(&r->peer[i], r->conn[i]);
+	r->peer[i].tx_hold = (r->cfg.flags & ISCSIP_CFG_TX_HOLD) != 0;
 }
 
 bool rig_login(struct rig *r, int i, const char *pairs, size_t len, struct peer_pdu *out)
