@@ -48,13 +48,18 @@ static bool nego_is_declared(const struct iscsip__key_info *k)
 	return k->kind == ISCSIP__KIND_NUMBER || k->kind == ISCSIP__KIND_BOOL || k->kind == ISCSIP__KIND_TEXT;
 }
 
+/*
+ * FirstBurstLength without unsolicited data: only a target says so, as in the example of RFC 7143 6.2. An initiator offers and
+ * answers it by value, since deployed targets (tgtd) propose it even then and take the word for a value out of range.
+ */
 static bool nego_is_irrelevant(const struct iscsip__nego *n, const struct iscsip__key_info *k)
 {
 	const struct iscsip_params *p = n->params;
 
 	return ((k->irrelevant & ISCSIP__NOT_IN_DISCOVERY) && n->discovery) ||
 	       ((k->irrelevant & ISCSIP__NOT_WITH_RDMA) && p->rdma_extensions) ||
-	       ((k->irrelevant & ISCSIP__NOT_WITHOUT_RDMA) && !p->rdma_extensions);
+	       ((k->irrelevant & ISCSIP__NOT_WITHOUT_RDMA) && !p->rdma_extensions) ||
+	       ((k->irrelevant & ISCSIP__NOT_UNSOLICITED) && n->target && p->initial_r2t && !p->immediate_data);
 }
 
 /* Whether this key belongs to a connection that joins a session already there: LO keys do not (RFC 7143 13). */

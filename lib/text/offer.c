@@ -98,7 +98,7 @@ static void prefs_put(struct iscsip_prefs *prefs, unsigned item)
 }
 
 /* What both roles begin with: the defaults of the table, then what does well in the field. */
-static void offer_init(struct iscsip_offer *offer)
+static void offer_init(struct iscsip_offer *offer, const uint8_t algorithms[4])
 {
 	int i;
 
@@ -117,11 +117,8 @@ static void offer_init(struct iscsip_offer *offer)
 			memcpy(at, &flag, sizeof flag);
 	}
 	prefs_put(&offer->auth_methods, ISCSIP_AUTH_NONE);
-	/* tgtd takes 7 for SHA-1 and the first number it knows of a list: with SHA-256 last it uses MD5 and logs in. */
-	prefs_put(&offer->chap_algorithms, 8);
-	prefs_put(&offer->chap_algorithms, 6);
-	prefs_put(&offer->chap_algorithms, 5);
-	prefs_put(&offer->chap_algorithms, 7);
+	for (i = 0; i < 4; i++)
+		prefs_put(&offer->chap_algorithms, algorithms[i]);
 	prefs_put(&offer->header_digest, ISCSIP_DIGEST_NONE);
 	prefs_put(&offer->header_digest, ISCSIP_DIGEST_CRC32C);
 	offer->data_digest = offer->header_digest;
@@ -135,15 +132,21 @@ static void offer_init(struct iscsip_offer *offer)
 	offer->max_outstanding_r2t = 8;
 }
 
+/* tgtd takes 7 for SHA-1 and the first number of a list that it knows: with SHA-256 last it uses MD5 and lets us in. */
 void iscsip_offer_init_initiator(struct iscsip_offer *offer)
 {
-	offer_init(offer);
+	static const uint8_t algorithms[4] = { 8, 6, 5, 7 };
+
+	offer_init(offer, algorithms);
 	prefs_put(&offer->task_reporting, ISCSIP_TASK_REPORTING_RFC3720);
 }
 
+/* A target chooses by its own list: the strongest that the initiator has, too. */
 void iscsip_offer_init_target(struct iscsip_offer *offer)
 {
-	offer_init(offer);
+	static const uint8_t algorithms[4] = { 7, 8, 6, 5 };
+
+	offer_init(offer, algorithms);
 	prefs_put(&offer->task_reporting, ISCSIP_TASK_REPORTING_FAST_ABORT);
 	prefs_put(&offer->task_reporting, ISCSIP_TASK_REPORTING_RESPONSE_FENCE);
 	prefs_put(&offer->task_reporting, ISCSIP_TASK_REPORTING_RFC3720);
