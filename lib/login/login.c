@@ -249,12 +249,17 @@ bool iscsip__login_out_left(const struct iscsip__login *l)
 	return l->out_sent < l->out.len || l->item_at < l->item_count;
 }
 
-bool iscsip__login_out_ready(struct iscsip__login *l)
+/* What was sent makes room for the next text. */
+static void login_out_compact(struct iscsip__login *l)
 {
 	if (l->out_sent == l->out.len) {
 		l->out_sent = 0;
 		l->out.len = 0;
 	}
+}
+
+bool iscsip__login_out_ready(struct iscsip__login *l)
+{
 	while (l->item_at < l->item_count && login_put_item(l, &l->items[l->item_at])) {
 		l->item_at++;
 		l->item_pos = 0;
@@ -291,6 +296,7 @@ void iscsip__login_tx_done(struct iscsip__login *l)
 		return;
 	if (!l->tx_empty)
 		l->out_sent += l->tx_len;
+	login_out_compact(l);
 	l->want = LOGIN_RX;
 	if (l->target)
 		iscsip__login_target_tx_done(l);

@@ -161,7 +161,8 @@ void iscsip__login_target_refuse(struct iscsip__login *l)
 	l->tx_refusal = true;
 	l->tx_transit = false;
 	l->tx_empty = false;
-	l->tx_cont = iscsip__login_out_ready(l);
+	l->tx_cont = false;
+	l->tx_len = l->out.len; /* one PDU: there is no request to follow it */
 	l->want = LOGIN_TX;
 }
 
@@ -217,7 +218,7 @@ void iscsip__login_target_tx(const struct iscsip__login *l, struct iscsip_pdu *p
 
 	pdu->opcode = ISCSIP_OP_LOGIN_RESPONSE;
 	memcpy(r->isid, l->info.isid, sizeof r->isid);
-	r->cont = l->tx_cont && !l->tx_empty && !l->tx_refusal;
+	r->cont = l->tx_cont && !l->tx_empty;
 	/* the TSIH of a new session stands in the final response alone (RFC 7143 11.13.3) */
 	if (!l->nego.leading || (l->tx_transit && l->tx_nsg == NEGO_FULL))
 		r->tsih = l->info.tsih;

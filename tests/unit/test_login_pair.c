@@ -439,6 +439,29 @@ static void text_may_go_in_pdus_of_any_size(void **state)
 		}
 }
 
+static void the_buffer_of_answers_serves_each_text_anew(void **state)
+{
+	struct kit *k = kit_new();
+
+	(void)state;
+	/* all that both sides say in this login is more than 512 bytes, each text less */
+	k->i.limits.reply_max = k->t.limits.reply_max = 512;
+	kit_chap(k, true);
+	run_well(k, "I0 T0 I0 T0 I0>1 T0>1 I1>3 T1>3");
+	kit_free(k);
+	/* items of a mechanism are more than it, each time */
+	k = kit_new();
+	k->i.limits.reply_max = k->t.limits.reply_max = 512;
+	iscsip_offer_set(&k->i.host.offer, "AuthMethod", "SRP");
+	iscsip_offer_set(&k->t.host.offer, "AuthMethod", "SRP");
+	k->i.host.mech_steps = k->t.host.mech_steps = 3;
+	k->i.host.mech_last = true;
+	k->i.host.mech_value = 600;
+	k->t.host.mech_value = 601;
+	run_well(k, NULL);
+	kit_free(k);
+}
+
 static void continued_text_is_answered_by_empty_pdus(void **state)
 {
 	struct kit *k = kit_new();
@@ -641,6 +664,7 @@ int main(void)
 		cmocka_unit_test(the_tsih_stands_in_the_final_response_alone),
 		cmocka_unit_test(text_may_come_in_pieces_of_any_size),
 		cmocka_unit_test(text_may_go_in_pdus_of_any_size),
+		cmocka_unit_test(the_buffer_of_answers_serves_each_text_anew),
 		cmocka_unit_test(continued_text_is_answered_by_empty_pdus),
 		cmocka_unit_test(a_target_with_other_needs_proposes_them),
 		cmocka_unit_test(the_hosts_offer_for_a_target_counts_from_the_first_text),
