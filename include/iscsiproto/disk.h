@@ -48,7 +48,7 @@ enum iscsip_storage_op {
 #define ISCSIP_STORAGE_FUA 0x01u     /**< WRITE, UNMAP, WRITE_ZEROES: stable before the answer. */
 #define ISCSIP_STORAGE_DPO 0x02u     /**< Not likely to be read soon. */
 #define ISCSIP_STORAGE_ANCHOR 0x04u  /**< UNMAP: keep the space of the range reserved (SBC-3 4.7.3.5). */
-#define ISCSIP_STORAGE_MAY_UNMAP 0x08u /**< WRITE_ZEROES: the range may be given back. */
+#define ISCSIP_STORAGE_MAY_UNMAP 0x08u /**< WRITE_ZEROES, of the whole unit when it is erased: the space may be given back. */
 
 /** @brief How a range is provisioned, SBC-3 4.7.3. */
 enum iscsip_provisioning {
@@ -238,8 +238,8 @@ struct iscsip_disk_lun_config {
 	const void *designators;   /**< More designation descriptors for the page 83h, ready made; must live as long as the unit. */
 	uint16_t designators_len;  /**< Their bytes, 1024 at most. */
 	uint16_t max_compare;      /**< MAXIMUM COMPARE AND WRITE LENGTH, blocks, 1 to 255. Default: 64 KiB or 255, what is less. */
-	uint32_t max_atomic;       /**< MAXIMUM ATOMIC TRANSFER LENGTH, blocks. Default: 64 KiB. */
-	uint32_t max_transfer;     /**< MAXIMUM TRANSFER LENGTH, bytes. Default: with `pin` no limit, else what the buffers hold. */
+	uint32_t max_atomic;       /**< MAXIMUM ATOMIC TRANSFER LENGTH, blocks. Default: 1 MiB, or what the buffers hold. */
+	uint32_t max_transfer;     /**< MAXIMUM TRANSFER LENGTH, bytes. Default: 32 MiB with `pin` and no `read`, else what the buffers hold. */
 	uint32_t optimal_transfer; /**< OPTIMAL TRANSFER LENGTH, bytes, 0 not told. */
 	uint32_t unmap_granularity; /**< OPTIMAL UNMAP GRANULARITY, blocks. Default: 1. */
 	uint32_t unmap_alignment;  /**< UNMAP GRANULARITY ALIGNMENT, blocks. */

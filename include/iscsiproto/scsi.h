@@ -60,7 +60,8 @@ enum iscsip_asc {
 	ISCSIP_ASC_ALUA_OFFLINE = 0x0412,                 /**< Logical unit offline. */
 	ISCSIP_ASC_SANITIZE_IN_PROGRESS = 0x041b,         /**< Sanitize in progress. */
 	ISCSIP_ASC_LUN_NOT_RESPONDING = 0x0500,           /**< Logical unit does not respond to selection. */
-	ISCSIP_ASC_THIRD_PARTY_FAILURE = 0x0d00,          /**< Error detected by third-party temporary initiator. */
+	ISCSIP_ASC_UNREACHABLE_COPY_TARGET = 0x0804,      /**< Unreachable copy target. */
+	ISCSIP_ASC_THIRD_PARTY_FAILURE = 0x0d01,          /**< Third party device failure. */
 	ISCSIP_ASC_COPY_TARGET_UNREACHABLE = 0x0d02,      /**< Copy target device not reachable. */
 	ISCSIP_ASC_COPY_TARGET_TYPE = 0x0d03,             /**< Incorrect copy target device type. */
 	ISCSIP_ASC_COPY_UNDERRUN = 0x0d04,                /**< Copy target device data underrun. */

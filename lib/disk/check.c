@@ -58,8 +58,8 @@ bool iscsip__disk_allowed(const struct disk_lun *lun, const struct disk_itl *itl
 		return true;
 	if (itl->reg && (iscsip__disk_is_holder(lun, itl->reg) || lun->pr_type >= 5))
 		return true;
-	/* write exclusive: types 1, 5, 7 */
-	return reservation == RES_READ && (lun->pr_type & 1);
+	/* the write exclusive types let others read */
+	return reservation == RES_READ && (lun->pr_type == 1 || lun->pr_type == 5 || lun->pr_type == 7);
 }
 
 static bool port_refuses(struct disk_req *r)

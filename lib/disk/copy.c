@@ -125,23 +125,29 @@ static bool copy_units(const struct disk_req *r, uint64_t i, struct copy_segment
 	return s->from && s->to;
 }
 
-/* Segment @i as bytes; a code where it cannot be done, or 0. */
-static uint16_t copy_parse(const struct disk_req *r, uint64_t i, struct copy_segment *s)
+/* Segment @i as bytes; false, and why, where it cannot be done. */
+static bool copy_parse(const struct disk_req *r, uint64_t i, struct copy_segment *s, uint16_t *asc)
 {
 	const uint8_t *g = copy_segment_at(r, i);
 	const struct disk_lun *counted;
 
+	*asc = ISCSIP_ASC_COPY_TARGET_UNREACHABLE;
 	if (!copy_units(r, i, s))
-		return ISCSIP_ASC_COPY_TARGET_UNREACHABLE;
+		return false;
 	counted = g[1] & SEGMENT_DC ? s->to : s->from;
 	s->len = disk_bytes(counted, load_be16(g + 10));
 	/* what does not fill the last block of the other side would be residual data, which is not offered (CAT 0) */
-	if (s->len & ((1u << s->from->shift) - 1) || s->len & ((1u << s->to->shift) - 1))
-		return ISCSIP_ASC_COPY_UNDERRUN;
+	if (s->len & ((1u << s->from->shift) - 1) || s->len & ((1u << s->to->shift) - 1)) {
+		*asc = ISCSIP_ASC_COPY_UNDERRUN;
+		return false;
+	}
 	if (!copy_range(s->from, load_be64(g + 12), s->len, &s->from_off) ||
-	    !copy_range(s->to, load_be64(g + 20), s->len, &s->to_off))
-		return ISCSIP_ASC_THIRD_PARTY_FAILURE;
-	return copy_ready(r, s->from, false) && copy_ready(r, s->to, true) ? 0 : ISCSIP_ASC_THIRD_PARTY_FAILURE;
+	    !copy_range(s->to, load_be64(g + 20), s->len, &s->to_off)) {
+		*asc = ISCSIP_ASC_NONE;
+		return false;
+	}
+	*asc = ISCSIP_ASC_THIRD_PARTY_FAILURE;
+	return copy_ready(r, s->from, false) && copy_ready(r, s->to, true);
 }
 
 static void copy_next(struct disk_req *r);
@@ -193,14 +199,15 @@ static void copy_stored(struct disk_req *r)
 static void copy_fetched(struct disk_req *r)
 {
 	struct copy_segment s;
-	uint16_t asc = copy_parse(r, r->arg[0], &s);
+	uint16_t asc;
+	bool good = copy_parse(r, r->arg[0], &s, &asc);
 
 	if (r->flags & RQ_FETCHED) {
 		iscsip__disk_copy_in(r->sub, r->sub_cnt, 0, r->scratch, r->step_len);
 		iscsip__disk_fetched(r);
 	}
-	if (r->result != ISCSIP_STORAGE_OK || asc) {
-		copy_abort(r, asc ? asc : ISCSIP_ASC_THIRD_PARTY_FAILURE);
+	if (r->result != ISCSIP_STORAGE_OK || !good) {
+		copy_abort(r, asc);
 		return;
 	}
 	if (s.to != r->lun) {
@@ -228,8 +235,7 @@ static void copy_next(struct disk_req *r)
 			iscsip__disk_good(r);
 			return;
 		}
-		asc = copy_parse(r, r->arg[0], &s);
-		if (asc) {
+		if (!copy_parse(r, r->arg[0], &s, &asc)) {
 			copy_abort(r, asc);
 			return;
 		}
@@ -260,12 +266,12 @@ static bool copy_cscds_fit(struct disk_req *r, const uint8_t *p, uint32_t count)
 
 		if (c[0] != CSCD_IDENTIFICATION)
 			return copy_refuse(r, ISCSIP_ASC_CSCD_TYPE);
-		/* a unit, by an identifier of association 00b; NUL and the relative initiator port are for others */
-		if (c[1] & 0xc0 || (c[5] & 0x30) != 0 || c[7] > 20) {
-			iscsip__disk_fail_parameter(r, (unsigned)(c - p) + (c[1] & 0xc0 ? 1 : c[5] & 0x30 ? 5 : 7), 7);
+		/* a unit, by a designator of its own; LU ID TYPE is obsolete, a null device (NUL) is not offered */
+		if ((c[5] & 0x30) != 0 || c[7] > 20) {
+			iscsip__disk_fail_parameter(r, (unsigned)(c - p) + (c[5] & 0x30 ? 5 : 7), 7);
 			return false;
 		}
-		if ((c[1] & 0x1f) != 0) {
+		if ((c[1] & 0x1f) != 0 || c[1] & 0x20) {
 			iscsip__disk_fail(r, ISCSIP_SENSE_COPY_ABORTED, ISCSIP_ASC_COPY_TARGET_TYPE);
 			return false;
 		}
@@ -291,7 +297,7 @@ static bool copy_segments_fit(struct disk_req *r, const uint8_t *p, uint32_t csc
 			return false;
 		}
 		if (load_be16(g + 4) >= cscds || load_be16(g + 6) >= cscds) {
-			iscsip__disk_fail_parameter(r, at + (load_be16(g + 4) >= cscds ? 4 : 6), 7);
+			iscsip__disk_fail(r, ISCSIP_SENSE_COPY_ABORTED, ISCSIP_ASC_UNREACHABLE_COPY_TARGET);
 			return false;
 		}
 	}

@@ -349,6 +349,7 @@ struct disk_out {
 };
 
 bool iscsip__disk_take(struct disk_req *r, uint64_t bytes, bool scratch);
+bool iscsip__disk_take_scratch(struct disk_req *r);
 void iscsip__disk_give(struct disk_req *r);
 void iscsip__disk_wait_memory(struct disk_req *r, uint64_t buffers, disk_step *step);
 void iscsip__disk_serve_memory(struct iscsip_disk *d);

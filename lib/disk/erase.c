@@ -110,12 +110,13 @@ static void job_next(struct disk_req *job)
 		iscsip__disk_submit(job, lun, ISCSIP_STORAGE_ERASE, 0, job->len, NULL, 0, 0, job_stored);
 		return;
 	}
-	if (job->arg[0] != ERASE_OVERWRITE && lun->ops->write_zeroes) {
-		/* in parts, so that progress can be told */
+	if (job->arg[0] != ERASE_OVERWRITE && (lun->cfg.flags & ISCSIP_LUN_THIN || lun->ops->write_zeroes)) {
+		/* in parts, so that progress can be told; a thin unit's blocks are given back */
 		most = (uint64_t)ERASE_PART * 64;
 		job->step_len = (uint32_t)(n < most ? n : most);
-		iscsip__disk_submit(job, lun, ISCSIP_STORAGE_WRITE_ZEROES, job->pos, job->step_len, NULL, 0,
-				    lun->cfg.flags & ISCSIP_LUN_THIN ? ISCSIP_STORAGE_MAY_UNMAP : 0, job_stored);
+		iscsip__disk_submit(job, lun,
+				    lun->cfg.flags & ISCSIP_LUN_THIN ? ISCSIP_STORAGE_UNMAP : ISCSIP_STORAGE_WRITE_ZEROES,
+				    job->pos, job->step_len, NULL, 0, ISCSIP_STORAGE_MAY_UNMAP, job_stored);
 		return;
 	}
 	most = job->vec[0].len;

@@ -178,7 +178,9 @@ static void vpd_characteristics(struct disk_req *r, struct disk_out *o)
 {
 	vpd_head(o, 0xb1);
 	put16(o, r->lun->cfg.rotation_rate);
-	put_zero(o, 58);
+	put8(o, 0);
+	put8(o, 0x50); /* WABEREQ, WACEREQ 01b: what was sanitized can be read at once */
+	put_zero(o, 56);
 }
 
 static void vpd_provisioning(struct disk_req *r, struct disk_out *o)

@@ -120,11 +120,12 @@ static void lun_limits(struct disk_lun *lun)
 	uint64_t buffered = iscsip__disk_write_max(lun->disk);
 	uint64_t most = buffered >> lun->shift;
 
-	if (!c->ops->pin || c->ops->read)
-		c->max_transfer = lun_default(c->max_transfer, buffered);
+	/* memory of the medium needs no buffers; still a limit is told, because others are compared with it */
+	c->max_transfer = lun_default(c->max_transfer, c->ops->pin && !c->ops->read ? 32u << 20 : buffered);
 	c->max_compare = (uint16_t)lun_default(c->max_compare, lower(65536u >> lun->shift, 255));
 	c->max_compare = (uint16_t)lower(c->max_compare, most / 2);
-	c->max_atomic = (uint32_t)lower(lun_default(c->max_atomic, 65536u >> lun->shift), lower(most, 65535));
+	c->max_atomic = (uint32_t)lower(lun_default(c->max_atomic, (1u << 20) >> lun->shift), lower(most, 65535));
+	c->max_atomic = (uint32_t)lower(c->max_atomic, c->max_transfer >> lun->shift);
 	c->unmap_granularity = lun_default(c->unmap_granularity, 1);
 	c->max_unmap_descriptors =
 		(uint16_t)lower(lun_default(c->max_unmap_descriptors, 65535), (lun->disk->cfg.buffer_size - 8) / 16);
@@ -342,8 +343,8 @@ int iscsip_disk_lun_stats(const struct iscsip_disk *d, uint32_t number, struct i
 	return ISCSIP_OK;
 }
 
-/* MAXIMUM TRANSFER LENGTH in bytes; what the host did not limit is limited by 32 bits of data only. */
+/* MAXIMUM TRANSFER LENGTH in bytes. */
 uint64_t iscsip__disk_max_transfer(const struct disk_lun *lun)
 {
-	return lun->cfg.max_transfer ? lun->cfg.max_transfer : UINT32_MAX;
+	return lun->cfg.max_transfer;
 }

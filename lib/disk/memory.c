@@ -59,6 +59,19 @@ bool iscsip__disk_take(struct disk_req *r, uint64_t bytes, bool scratch)
 	return true;
 }
 
+/* One buffer more for a request that has some; false where none is free. */
+bool iscsip__disk_take_scratch(struct disk_req *r)
+{
+	if (r->disk->buffers_free == 0)
+		return false;
+	r->scratch = buffer_pop(r->disk);
+	if (!(r->flags & RQ_HELD)) {
+		r->flags |= RQ_HELD;
+		r->disk->holders++;
+	}
+	return true;
+}
+
 void iscsip__disk_give(struct disk_req *r)
 {
 	struct iscsip_disk *d = r->disk;

@@ -65,36 +65,25 @@ static void ram_zero(struct iscsip_ram *m, uint64_t offset, uint64_t len)
 	memset(m->base + end, 0, (size_t)(offset + len - end));
 }
 
-static void ram_unmap(void *user, struct iscsip_storage_req *req)
+/* UNMAP and WRITE_ZEROES: zeroes in either case, and the bits that say whether the grains have space. */
+static void ram_clear(void *user, struct iscsip_storage_req *req)
 {
 	struct iscsip_ram *m = user;
+	bool give_back = req->op == ISCSIP_STORAGE_UNMAP || req->flags & ISCSIP_STORAGE_MAY_UNMAP;
 
 	if (!ram_holds(m, req->offset, req->len)) {
 		iscsip_storage_done(req, ISCSIP_STORAGE_IO_ERROR);
 		return;
 	}
 	ram_zero(m, req->offset, req->len);
-	/* only whole grains are given back; the rest of one at either end keeps its bit */
-	if (m->bitmap) {
+	if (m->bitmap && !give_back) {
+		ram_mark(m, req->offset / m->grain, (req->offset + req->len + m->grain - 1) / m->grain, true);
+	} else if (m->bitmap) {
+		/* only whole grains are given back; the rest of one at either end keeps its bit */
 		uint64_t first = (req->offset + m->grain - 1) / m->grain, end = (req->offset + req->len) / m->grain;
 
-		if (first < end)
-			ram_mark(m, first, end, false);
+		ram_mark(m, first, end, false);
 	}
-	iscsip_storage_done(req, ISCSIP_STORAGE_OK);
-}
-
-static void ram_write_zeroes(void *user, struct iscsip_storage_req *req)
-{
-	struct iscsip_ram *m = user;
-
-	if (!ram_holds(m, req->offset, req->len)) {
-		iscsip_storage_done(req, ISCSIP_STORAGE_IO_ERROR);
-		return;
-	}
-	ram_zero(m, req->offset, req->len);
-	if (m->bitmap)
-		ram_mark(m, req->offset / m->grain, (req->offset + req->len + m->grain - 1) / m->grain, true);
 	iscsip_storage_done(req, ISCSIP_STORAGE_OK);
 }
 
@@ -125,8 +114,8 @@ const struct iscsip_storage_ops *iscsip_ram_ops(void)
 	static const struct iscsip_storage_ops ops = {
 		.struct_size = sizeof(struct iscsip_storage_ops),
 		.pin = ram_pin,
-		.unmap = ram_unmap,
-		.write_zeroes = ram_write_zeroes,
+		.unmap = ram_clear,
+		.write_zeroes = ram_clear,
 		.lba_status = ram_lba_status,
 	};
 

@@ -5,8 +5,8 @@
  * READ goes in pieces: what the storage names in its memory is sent from there, what it does not is read into buffers of
  * the disk, as many as are free; the next piece is begun when the one before has been sent. With a disk in memory there
  * is one piece and no wait. WRITE has its memory from `place`, or names it here: the medium's own, or buffers that are
- * written once all bytes are in. The bytes that count are the whole blocks that both the CDB and the initiator's
- * expected length cover; a part of a block is refused (INVALID FIELD IN COMMAND INFORMATION UNIT).
+ * written once all bytes are in. What is written are the bytes that both the CDB and the initiator's expected length
+ * cover, to the last.
  */
 #include "disk/disk.h"
 
@@ -161,39 +161,90 @@ static void write_landed(struct disk_req *r)
 	iscsip__disk_store(r, r->lun, off, r->sub, r->sub_cnt, r->take, write_fua(r) ? ISCSIP_STORAGE_FUA : 0, write_done);
 }
 
-/* Whole blocks that the initiator sends of those that the command wants; false: the command has failed. */
-static bool write_whole_blocks(struct disk_req *r, uint32_t *take)
+/*
+ * The initiator sends less than the CDB asks for, and its last bytes are a part of a block: they are written, and the rest
+ * of that block stays as it was (the residual tells the initiator what was missing). The block is read, mended, and
+ * written behind the whole ones.
+ */
+static void write_part_store(struct disk_req *r)
 {
-	r->out_total = r->len;
-	*take = r->len < r->cmd->out_len ? (uint32_t)r->len : r->cmd->out_len;
-	if (!(*take & ((1u << r->lun->shift) - 1)))
-		return true;
-	/* the residual is as large as if the blocks had been taken */
-	iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INVALID_FIELD_IN_UNIT);
-	return false;
+	uint32_t part = r->take & ((1u << r->lun->shift) - 1), whole = r->take - part;
+
+	if (r->result != ISCSIP_STORAGE_OK) {
+		iscsip__disk_fail_storage(r);
+		return;
+	}
+	r->sub[0].base = r->scratch;
+	r->sub[0].len = 1u << r->lun->shift;
+	iscsip__disk_store(r, r->lun, disk_bytes(r->lun, r->lba) + whole, r->sub, 1, r->sub[0].len,
+			   write_fua(r) ? ISCSIP_STORAGE_FUA : 0, write_done);
+}
+
+static void write_part_mend(struct disk_req *r)
+{
+	uint32_t block = 1u << r->lun->shift, part = r->take & (block - 1), whole = r->take - part;
+
+	if (r->result != ISCSIP_STORAGE_OK) {
+		iscsip__disk_fail_storage(r);
+		return;
+	}
+	if (r->flags & RQ_FETCHED) {
+		iscsip__disk_copy_in(r->sub, r->sub_cnt, 0, r->scratch, block);
+		iscsip__disk_fetched(r);
+	}
+	iscsip__disk_copy_in(r->vec, r->cnt, whole, r->scratch, part);
+	if (whole == 0) {
+		write_part_store(r);
+		return;
+	}
+	r->sub_cnt = (uint16_t)iscsip__disk_slice(r->vec, r->cnt, 0, whole, r->sub, r->disk->cfg.max_pieces);
+	iscsip__disk_store(r, r->lun, disk_bytes(r->lun, r->lba), r->sub, r->sub_cnt, whole,
+			   write_fua(r) ? ISCSIP_STORAGE_FUA : 0, write_part_store);
+}
+
+static void write_part_landed(struct disk_req *r)
+{
+	uint32_t block = 1u << r->lun->shift;
+
+	iscsip__disk_fetch(r, r->lun, disk_bytes(r->lun, r->lba) + (r->take & ~(block - 1)), block, write_part_mend);
+}
+
+/* Where the header found no place for the data, or only a place without scratch. */
+static void write_part(struct disk_req *r, uint32_t take)
+{
+	if (r->flags & RQ_BUFFER && !r->scratch && !iscsip__disk_take_scratch(r))
+		iscsip__disk_busy(r);
+	else
+		iscsip__disk_collect(r, take, true, write_part_landed);
 }
 
 void iscsip__disk_write(struct disk_req *r)
 {
 	uint32_t take;
 
-	if (!(r->flags & RQ_CHECKED)) {
-		if (!rw_parse(r) || !write_whole_blocks(r, &take))
-			return;
-		if (take == 0) {
-			iscsip__disk_good(r);
-			return;
-		}
-		if (!(r->flags & RQ_BUFFER) && iscsip__disk_pin_out(r, disk_bytes(r->lun, r->lba), take) &&
-		    !iscsip__disk_name_buffer(r, take, false)) {
-			iscsip__disk_unpin(r);
-			r->cnt = 0;
-		}
-		iscsip__disk_collect(r, take, false, write_landed);
+	if (r->flags & RQ_CHECKED) {
+		r->out_total = disk_bytes(r->lun, r->blocks);
+		iscsip__disk_request(r, write_landed);
 		return;
 	}
-	r->out_total = disk_bytes(r->lun, r->blocks);
-	iscsip__disk_request(r, write_landed);
+	if (!rw_parse(r))
+		return;
+	r->out_total = r->len;
+	take = r->len < r->cmd->out_len ? (uint32_t)r->len : r->cmd->out_len;
+	if (take == 0) {
+		iscsip__disk_good(r);
+		return;
+	}
+	if (take & ((1u << r->lun->shift) - 1)) {
+		write_part(r, take);
+		return;
+	}
+	if (!(r->flags & RQ_BUFFER) && iscsip__disk_pin_out(r, disk_bytes(r->lun, r->lba), take) &&
+	    !iscsip__disk_name_buffer(r, take, false)) {
+		iscsip__disk_unpin(r);
+		r->cnt = 0;
+	}
+	iscsip__disk_collect(r, take, false, write_landed);
 }
 
 /* WRITE AND VERIFY: what is written and stable has been verified as far as a virtual medium can be. BYTCHK 00b and 01b
@@ -212,8 +263,6 @@ void iscsip__disk_write_verify(struct disk_req *r)
  */
 void iscsip__disk_write_atomic(struct disk_req *r)
 {
-	uint32_t take;
-
 	if (!rw_parse(r))
 		return;
 	/* ATOMIC BOUNDARY is not offered: MAXIMUM ATOMIC BOUNDARY SIZE is 0 */
@@ -225,15 +274,11 @@ void iscsip__disk_write_atomic(struct disk_req *r)
 		iscsip__disk_fail_cdb(r, 12, 7);
 		return;
 	}
-	if (!write_whole_blocks(r, &take))
-		return;
-	if (take == 0 || take < r->len) {
-		/* a part of an atomic write is no atomic write */
-		if (take)
-			iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INVALID_FIELD_IN_UNIT);
-		else
-			iscsip__disk_good(r);
-		return;
-	}
-	iscsip__disk_collect(r, take, false, write_landed);
+	r->out_total = r->len;
+	if (r->len == 0)
+		iscsip__disk_good(r);
+	else if (r->cmd->out_len < r->len)
+		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INVALID_FIELD_IN_UNIT); /* a part is not atomic */
+	else
+		iscsip__disk_collect(r, (uint32_t)r->len, false, write_landed);
 }

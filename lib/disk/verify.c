@@ -223,9 +223,13 @@ void iscsip__disk_compare_and_write(struct disk_req *r)
 	if (!iscsip__disk_in_range(r))
 		return;
 	r->len = disk_bytes(r->lun, r->blocks);
-	if (r->len == 0)
+	r->out_total = 2 * r->len;
+	/* a count that the data does not bear out is not acted on: neither half could be told from the other */
+	if (r->cmd->out_len != r->out_total)
+		iscsip__disk_fail_cdb(r, 13, 7);
+	else if (r->len == 0)
 		iscsip__disk_good(r);
-	else if (exact_data(r, 2 * r->len))
+	else
 		iscsip__disk_collect(r, (uint32_t)(2 * r->len), needs_scratch(r), caw_next);
 }
 

@@ -45,7 +45,8 @@
 	X(ALUA_OFFLINE, "logical unit not ready, offline") \
 	X(SANITIZE_IN_PROGRESS, "logical unit not ready, sanitize in progress") \
 	X(LUN_NOT_RESPONDING, "logical unit does not respond to selection") \
-	X(THIRD_PARTY_FAILURE, "error detected by third party temporary initiator") \
+	X(UNREACHABLE_COPY_TARGET, "unreachable copy target") \
+	X(THIRD_PARTY_FAILURE, "third party device failure") \
 	X(COPY_TARGET_UNREACHABLE, "copy target device not reachable") \
 	X(COPY_TARGET_TYPE, "incorrect copy target device type") \
 	X(COPY_UNDERRUN, "copy target device data underrun") \
