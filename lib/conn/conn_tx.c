@@ -53,10 +53,16 @@ void iscsip__conn_unqueue(struct iscsip_conn *c, struct conn_item *item)
 	item->next = item->prev = NULL;
 }
 
-/* The queue that goes next, or CONN_Q_COUNT. A connection that failed only says why. */
+/* A failed initiator has nothing to say any more: whatever it sent would be for a target that is not followed. */
+static bool mute(const struct iscsip_conn *c)
+{
+	return c->error.code && c->ops->role == ISCSIP_INITIATOR;
+}
+
+/* The queue that goes next, or CONN_Q_COUNT. A target that failed still says why. */
 static unsigned next_queue(const struct iscsip_conn *c)
 {
-	unsigned q, limit = c->error.code ? CONN_Q_URGENT + 1u : CONN_Q_COUNT;
+	unsigned q, limit = mute(c) ? 0 : c->error.code ? CONN_Q_URGENT + 1u : CONN_Q_COUNT;
 
 	for (q = 0; q < limit; q++)
 		if (c->queue[q])
@@ -66,7 +72,7 @@ static unsigned next_queue(const struct iscsip_conn *c)
 
 bool iscsip__conn_has_tx(const struct iscsip_conn *c)
 {
-	return c->tx.unsent || next_queue(c) < CONN_Q_COUNT;
+	return (c->tx.unsent && !mute(c)) || next_queue(c) < CONN_Q_COUNT;
 }
 
 /* Makes PDUs while there are free units and the host's list has room for what they are made of. */
