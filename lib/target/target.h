@@ -240,6 +240,7 @@ struct tgt_text {
 	uint8_t reason;                     /* how it will be rejected */
 	bool names;                         /* it is SendTargets */
 	bool more;                          /* the answer was not sent whole */
+	bool split;                         /* the request goes on in the next (C) */
 	bool last;                          /* the response that was made ends the exchange */
 	uint16_t pairs;                     /* of this exchange, for the rule of one key (appendix C) */
 	uint32_t itt, ttt, next_ttt;

@@ -38,7 +38,7 @@ static void exchange_begin(struct iscsip_conn *c, struct tgt_text *x)
 	x->params.max_send_data_segment_length = c->tx_limit;
 	x->params.max_recv_data_segment_length = c->rx_limit;
 	x->itt = c->pdu.itt;
-	x->names = x->more = false;
+	x->names = x->more = x->split = false;
 	x->pairs = 0;
 	iscsip_text_reader_init(&x->reader, x->reader_buf, c->cfg->limits.text_max, 0);
 	iscsip__nego_init(&x->nego, true, c->cfg->offer, &x->params);
@@ -153,10 +153,12 @@ int iscsip__target_text_arrive(struct iscsip_conn *c)
 	x->bad = false;
 	if (x->more && c->pdu.data_len)
 		text_break(x, ISCSIP_REJECT_PROTOCOL); /* it was to ask for the rest, no more */
-	if (!x->more) {
+	/* answers to the first part of a split request wait for its end */
+	if (!x->more && !x->split) {
 		x->out.len = x->sent = 0;
 		x->out.full = false;
 	}
+	x->split = c->pdu.text_request.cont;
 	t->flags |= TGT_RX | (c->pdu.text_request.cont ? TGT_CONT : 0u) | (c->pdu.final ? TGT_FINAL : 0u);
 	tgt_conn_of(c)->rx_task = t;
 	if (c->pdu.data_len)
