@@ -18,7 +18,7 @@ static uint8_t junk[65536];
 
 /* Three exchanges are open: a read and a write of 2048 bytes, and one without data. */
 static struct scene {
-	struct rig *r;
+	struct frame_rig *r;
 	struct iscsip_frame_exchange rd, wr, none;
 	struct iscsip_vec rvec[2], wvec;
 	uint8_t in[100 + 2048 + 100], out[2048];
@@ -30,22 +30,22 @@ static int setup(void **state)
 
 	memset(s, 0, sizeof *s);
 	memset(s->in, 0xcc, sizeof s->in);
-	rig_pattern(s->out, sizeof s->out, 8);
-	rig_pattern(junk, sizeof junk, 9);
-	s->r = rig_new();
+	frame_rig_pattern(s->out, sizeof s->out, 8);
+	frame_rig_pattern(junk, sizeof junk, 9);
+	s->r = frame_rig_new();
 	s->r->icfg.limits.max_rx_transfer = 2000;
-	rig_open_initiator(s->r);
+	frame_rig_open_initiator(s->r);
 	s->rvec[0] = (struct iscsip_vec){ s->in + 100, 1000 };
 	s->rvec[1] = (struct iscsip_vec){ s->in + 1100, 1048 };
 	s->rd.in_vec = s->rvec;
 	s->rd.in_cnt = 2;
 	s->rd.in_len = 2048;
-	rig_cdb10(s->rd.cdb, 0x28, 0, 4);
+	frame_rig_cdb10(s->rd.cdb, 0x28, 0, 4);
 	if (iscsip_frame_submit(s->r->i, &s->rd, s->r->now))
 		return -1;
-	rig_write(s->r, &s->wr, &s->wvec, s->out, 0, 4);
-	rig_test_unit_ready(s->r, &s->none);
-	rig_collect(s->r, TO_TARGET);
+	frame_rig_write(s->r, &s->wr, &s->wvec, s->out, 0, 4);
+	frame_rig_test_unit_ready(s->r, &s->none);
+	frame_rig_collect(s->r, TO_TARGET);
 	*state = s;
 	return 0;
 }
@@ -61,7 +61,7 @@ static int teardown(void **state)
 	for (size_t i = 0; i < 100; i++)
 		if (s->in[i] != 0xcc || s->in[2148 + i] != 0xcc)
 			return -1;
-	rig_free(s->r);
+	frame_rig_free(s->r);
 	return 0;
 }
 
@@ -81,8 +81,8 @@ static struct iscsip_frame from_target(const struct iscsip_frame_exchange *x, ui
 
 static void deliver(struct scene *s, const struct iscsip_frame *f, const void *payload)
 {
-	rig_put(s->r, TO_INITIATOR, f, payload);
-	while (rig_deliver(s->r, TO_INITIATOR))
+	frame_rig_put(s->r, TO_INITIATOR, f, payload);
+	while (frame_rig_deliver(s->r, TO_INITIATOR))
 		;
 }
 
@@ -210,8 +210,8 @@ static void a_completion_that_counts_less_than_was_sent_ends_the_connection(void
 	struct iscsip_frame f = from_target(&s->wr, ISCSIP_FRAME_SNDD, W, 512);
 
 	deliver(s, &f, NULL);
-	rig_collect(s->r, TO_TARGET);
-	assert_int_equal(rig_last(s->r, TO_TARGET).event, ISCSIP_FRAME_XFER);
+	frame_rig_collect(s->r, TO_TARGET);
+	assert_int_equal(frame_rig_last(s->r, TO_TARGET).event, ISCSIP_FRAME_XFER);
 	f = from_target(&s->wr, ISCSIP_FRAME_CMPT, W, 511);
 	expect_broken(s, &f, ISCSIP_FRAME_RULE_MOVED, 60);
 }
@@ -226,8 +226,8 @@ static void a_second_completion_ends_the_connection_and_not_another_exchange(voi
 	deliver(s, &f, NULL);
 	assert_int_equal(s->r->done, 1);
 	assert_int_equal(s->none.result.err, ISCSIP_OK);
-	rig_test_unit_ready(s->r, &again); /* in the slot that became free */
-	rig_collect(s->r, TO_TARGET);
+	frame_rig_test_unit_ready(s->r, &again); /* in the slot that became free */
+	frame_rig_collect(s->r, TO_TARGET);
 	f.sequence = 0;
 	expect_broken(s, &f, ISCSIP_FRAME_RULE_ORIGINATOR_ID, 20);
 	assert_int_equal(again.result.err, ISCSIP_EPROTO);
@@ -240,7 +240,7 @@ static void an_answer_to_a_command_that_was_not_sent_ends_the_connection(void **
 	static struct iscsip_frame_exchange early;
 	struct iscsip_frame f;
 
-	rig_test_unit_ready(s->r, &early); /* its NEWC is not made yet, but its ID can be guessed */
+	frame_rig_test_unit_ready(s->r, &early); /* its NEWC is not made yet, but its ID can be guessed */
 	f = from_target(&early, ISCSIP_FRAME_CMPT, 0, 0);
 	expect_broken(s, &f, ISCSIP_FRAME_RULE_ORIGINATOR_ID, 20);
 	assert_int_equal(early.result.stage, ISCSIP_FRAME_UNSENT);
@@ -263,9 +263,9 @@ static void one_flipped_bit_anywhere_ends_the_connection_or_stays_inside_the_buf
 		f.type = ISCSIP_FRAME_CMDS;
 		iscsip_frame_encode(hdr, sizeof hdr, &f);
 		hdr[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		rig_put_bytes(s->r, TO_INITIATOR, hdr, sizeof hdr);
-		rig_put_bytes(s->r, TO_INITIATOR, junk, 512);
-		while (rig_deliver(s->r, TO_INITIATOR))
+		frame_rig_put_bytes(s->r, TO_INITIATOR, hdr, sizeof hdr);
+		frame_rig_put_bytes(s->r, TO_INITIATOR, junk, 512);
+		while (frame_rig_deliver(s->r, TO_INITIATOR))
 			;
 		survived += iscsip_frame_conn_error(s->r->i)->code == ISCSIP_OK;
 		for (size_t i = 100 + 512; i < sizeof s->in; i++)

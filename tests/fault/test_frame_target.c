@@ -19,41 +19,41 @@ static uint8_t data[65536];
 
 /* A target of which the device server has a write of 4 blocks open, granted in bursts of 1024: exchange 7. */
 struct scene {
-	struct rig *r;
+	struct frame_rig *r;
 	struct iscsip_frame sndd;
 	uint8_t before[RIG_BLOCKS * RIG_BLOCK];
 };
 
-static struct rig *fresh(void)
+static struct frame_rig *fresh(void)
 {
-	struct rig *r = rig_new();
+	struct frame_rig *r = frame_rig_new();
 
 	r->tcfg.limits.max_burst = 1024;
 	r->tcfg.limits.max_rx_transfer = 2000;
-	rig_open_target(r);
+	frame_rig_open_target(r);
 	return r;
 }
 
-static void exchange(struct rig *r, const struct iscsip_frame *f, const void *payload)
+static void exchange(struct frame_rig *r, const struct iscsip_frame *f, const void *payload)
 {
-	rig_put(r, TO_TARGET, f, payload);
-	while (rig_deliver(r, TO_TARGET))
+	frame_rig_put(r, TO_TARGET, f, payload);
+	while (frame_rig_deliver(r, TO_TARGET))
 		;
-	rig_collect(r, TO_INITIATOR);
+	frame_rig_collect(r, TO_INITIATOR);
 }
 
 static int setup(void **state)
 {
 	struct scene *s = malloc(sizeof *s);
-	struct iscsip_frame newc = rig_newc(7, 0x2a, 100, 4);
+	struct iscsip_frame newc = frame_rig_newc(7, 0x2a, 100, 4);
 
 	s->r = fresh();
 	exchange(s->r, &newc, NULL);
-	s->sndd = rig_last(s->r, TO_INITIATOR);
+	s->sndd = frame_rig_last(s->r, TO_INITIATOR);
 	if (s->sndd.event != ISCSIP_FRAME_SNDD || s->sndd.transfer_length != 1024)
 		return -1;
 	memcpy(s->before, s->r->medium, sizeof s->before);
-	rig_pattern(data, sizeof data, 4711);
+	frame_rig_pattern(data, sizeof data, 4711);
 	*state = s;
 	return 0;
 }
@@ -66,7 +66,7 @@ static int teardown(void **state)
 
 	if (memcmp(s->before, s->r->medium, from) || memcmp(s->before + to, s->r->medium + to, sizeof s->before - to))
 		return -1;
-	rig_free(s->r);
+	frame_rig_free(s->r);
 	free(s);
 	return 0;
 }
@@ -137,14 +137,14 @@ BROKEN(a_changed_end_of_the_handle_ends_the_connection, f.responder_buffer[15] ^
 BROKEN(data_beyond_the_grant_ends_the_connection, f.transfer_length = 1025, GRANT, 60)
 BROKEN(four_gibibytes_of_data_end_the_connection, f.transfer_length = 0xffffffff, GRANT, 60)
 BROKEN(no_data_ends_the_connection, f.transfer_length = 0, LENGTH, 60)
-BROKEN(a_new_command_with_an_id_in_use_ends_the_connection, (f = rig_newc(7, 0, 0, 0), f.sequence = 1), ORIGINATOR_ID, 20)
-BROKEN(a_new_command_without_an_id_ends_the_connection, (f = rig_newc(0, 0, 0, 0), f.sequence = 1), ORIGINATOR_ID, 20)
+BROKEN(a_new_command_with_an_id_in_use_ends_the_connection, (f = frame_rig_newc(7, 0, 0, 0), f.sequence = 1), ORIGINATOR_ID, 20)
+BROKEN(a_new_command_without_an_id_ends_the_connection, (f = frame_rig_newc(0, 0, 0, 0), f.sequence = 1), ORIGINATOR_ID, 20)
 BROKEN(a_new_command_with_a_responder_id_ends_the_connection,
-       (f = rig_newc(8, 0, 0, 0), f.sequence = 1, f.responder_id = s->sndd.responder_id), RESPONDER_ID, 24)
+       (f = frame_rig_newc(8, 0, 0, 0), f.sequence = 1, f.responder_id = s->sndd.responder_id), RESPONDER_ID, 24)
 BROKEN(a_new_command_both_ways_ends_the_connection,
-       (f = rig_newc(8, 0x28, 0, 1), f.sequence = 1, f.flags |= ISCSIP_FRAME_WRITE), DATA_DIRECTION, 18)
+       (f = frame_rig_newc(8, 0x28, 0, 1), f.sequence = 1, f.flags |= ISCSIP_FRAME_WRITE), DATA_DIRECTION, 18)
 BROKEN(a_length_without_a_direction_ends_the_connection,
-       (f = rig_newc(8, 0x28, 0, 1), f.sequence = 1, f.flags = 0), LENGTH, 60)
+       (f = frame_rig_newc(8, 0x28, 0, 1), f.sequence = 1, f.flags = 0), LENGTH, 60)
 
 static void a_repeated_sequence_number_ends_the_connection(void **state)
 {
@@ -153,28 +153,28 @@ static void a_repeated_sequence_number_ends_the_connection(void **state)
 
 	exchange(s->r, &f, data);
 	memcpy(s->before, s->r->medium, sizeof s->before);
-	f = rig_newc(9, 0, 0, 0);
+	f = frame_rig_newc(9, 0, 0, 0);
 	f.sequence = 1;
 	expect_broken(s, &f, ISCSIP_FRAME_RULE_SEQUENCE, 4);
 }
 
 static void data_above_the_limit_of_one_transfer_ends_the_connection(void **state)
 {
-	struct rig *r = rig_new();
-	struct iscsip_frame f = rig_newc(7, 0x2a, 0, 8);
+	struct frame_rig *r = frame_rig_new();
+	struct iscsip_frame f = frame_rig_newc(7, 0x2a, 0, 8);
 
 	(void)state;
 	r->tcfg.limits.max_rx_transfer = 2000;
-	rig_open_target(r);
+	frame_rig_open_target(r);
 	exchange(r, &f, NULL);
-	f = rig_last(r, TO_INITIATOR);
+	f = frame_rig_last(r, TO_INITIATOR);
 	assert_int_equal(f.transfer_length, 4096);
 	f.event = ISCSIP_FRAME_XFER;
 	f.sequence = 1;
 	f.transfer_length = 2001;
 	exchange(r, &f, data);
 	assert_int_equal(iscsip_frame_conn_error(r->t)->rule, ISCSIP_FRAME_RULE_BURST);
-	rig_free(r);
+	frame_rig_free(r);
 }
 
 static void more_data_after_the_grant_is_used_up_ends_the_connection(void **state)
@@ -200,13 +200,13 @@ static void data_for_an_exchange_that_is_over_ends_the_connection(void **state)
 	struct iscsip_frame f;
 
 	for (uint32_t i = 0; i < 2; i++) {
-		f = rig_last(s->r, TO_INITIATOR);
+		f = frame_rig_last(s->r, TO_INITIATOR);
 		f.event = ISCSIP_FRAME_XFER;
 		f.sequence = 1 + i;
 		f.flags = (uint16_t)(ISCSIP_FRAME_WRITE | (i ? ISCSIP_FRAME_FINAL : 0));
 		exchange(s->r, &f, data);
 	}
-	assert_int_equal(rig_last(s->r, TO_INITIATOR).event, ISCSIP_FRAME_CMPT);
+	assert_int_equal(frame_rig_last(s->r, TO_INITIATOR).event, ISCSIP_FRAME_CMPT);
 	memcpy(s->before, s->r->medium, sizeof s->before);
 	f.sequence = 3;
 	exchange(s->r, &f, data);
@@ -216,13 +216,13 @@ static void data_for_an_exchange_that_is_over_ends_the_connection(void **state)
 
 static void xfer_for_a_read_ends_the_connection(void **state)
 {
-	struct rig *r = fresh();
-	struct iscsip_frame f = rig_newc(3, 0x28, 0, 4), g;
+	struct frame_rig *r = fresh();
+	struct iscsip_frame f = frame_rig_newc(3, 0x28, 0, 4), g;
 
 	(void)state;
 	r->manner.hold = true;
 	exchange(r, &f, NULL);
-	g = rig_newc(3, 0x28, 0, 4);
+	g = frame_rig_newc(3, 0x28, 0, 4);
 	g.sequence = 1;
 	g.event = ISCSIP_FRAME_XFER;
 	g.responder_id = 1;
@@ -230,13 +230,13 @@ static void xfer_for_a_read_ends_the_connection(void **state)
 	g.transfer_length = 512;
 	exchange(r, &g, data);
 	assert_int_equal(iscsip_frame_conn_error(r->t)->rule, ISCSIP_FRAME_RULE_DATA_DIRECTION);
-	rig_free(r);
+	frame_rig_free(r);
 }
 
 static void xfer_before_the_grant_ends_the_connection(void **state)
 {
-	struct rig *r = fresh();
-	struct iscsip_frame f = rig_newc(3, 0x2a, 0, 4);
+	struct frame_rig *r = fresh();
+	struct iscsip_frame f = frame_rig_newc(3, 0x2a, 0, 4);
 
 	(void)state;
 	r->manner.hold = true;
@@ -247,28 +247,28 @@ static void xfer_before_the_grant_ends_the_connection(void **state)
 	f.transfer_length = 512;
 	exchange(r, &f, data);
 	assert_int_equal(iscsip_frame_conn_error(r->t)->rule, ISCSIP_FRAME_RULE_ORDER);
-	rig_free(r);
+	frame_rig_free(r);
 }
 
 static void a_huge_expectation_costs_nothing_until_the_device_server_wants_it(void **state)
 {
-	struct rig *r = fresh();
-	struct iscsip_frame f = rig_newc(3, 0x28, 0, 1), g = rig_newc(4, 0x2a, 0, 1);
+	struct frame_rig *r = fresh();
+	struct iscsip_frame f = frame_rig_newc(3, 0x28, 0, 1), g = frame_rig_newc(4, 0x2a, 0, 1);
 
 	(void)state;
 	r->manner.place_later = true;
 	f.transfer_length = g.transfer_length = 0xffffffff;
 	exchange(r, &f, NULL);
 	exchange(r, &g, NULL);
-	assert_int_equal(rig_last(r, TO_INITIATOR).transfer_length, 512);
-	assert_int_equal(rig_last(r, TO_INITIATOR).flags, ISCSIP_FRAME_READ | ISCSIP_FRAME_FINAL);
+	assert_int_equal(frame_rig_last(r, TO_INITIATOR).transfer_length, 512);
+	assert_int_equal(frame_rig_last(r, TO_INITIATOR).flags, ISCSIP_FRAME_READ | ISCSIP_FRAME_FINAL);
 	assert_int_equal(iscsip_frame_conn_error(r->t)->code, ISCSIP_OK);
-	rig_free(r);
+	frame_rig_free(r);
 }
 
 static void ten_thousand_commands_without_reading_hold_the_connection_and_nothing_grows(void **state)
 {
-	struct rig *r = rig_new(), *other = fresh();
+	struct frame_rig *r = frame_rig_new(), *other = fresh();
 	struct iscsip_frame f;
 	struct iscsip_frame_stats st;
 	uint32_t sent = 0;
@@ -280,32 +280,32 @@ static void ten_thousand_commands_without_reading_hold_the_connection_and_nothin
 	r->tcfg.limits.max_tx_frames = 16;
 	r->stage = true;
 	r->quiet = true;
-	rig_open_target(r);
+	frame_rig_open_target(r);
 	r->manner.hold = true;
 	for (uint32_t i = 0; i < 10000; i++) {
-		f = rig_newc(i + 1, 0x00, 0, 0);
+		f = frame_rig_newc(i + 1, 0x00, 0, 0);
 		f.sequence = i;
 		f.sync = f.sync_end = ISCSIP_FRAME_SYNC;
-		rig_put(r, TO_TARGET, &f, NULL);
+		frame_rig_put(r, TO_TARGET, &f, NULL);
 	}
-	while (rig_deliver(r, TO_TARGET))
+	while (frame_rig_deliver(r, TO_TARGET))
 		sent++;
 	iscsip_frame_conn_stats(r->t, &st);
 	assert_true(st.rx_frames == 8 + 16 + 1); /* tasks, units, and one that waits */
 	assert_int_equal(iscsip_frame_conn_want(r->t), ISCSIP_WANT_TX);
 	/* another connection notices nothing */
-	f = rig_newc(1, 0x28, 0, 1);
+	f = frame_rig_newc(1, 0x28, 0, 1);
 	exchange(other, &f, NULL);
-	assert_int_equal(rig_last(other, TO_INITIATOR).event, ISCSIP_FRAME_XFER);
-	rig_free(other);
+	assert_int_equal(frame_rig_last(other, TO_INITIATOR).event, ISCSIP_FRAME_XFER);
+	frame_rig_free(other);
 	/* as soon as the answers are taken, all of it is worked off */
-	while (rig_collect(r, TO_INITIATOR) | rig_deliver(r, TO_TARGET))
+	while (frame_rig_collect(r, TO_INITIATOR) | frame_rig_deliver(r, TO_TARGET))
 		;
 	while (r->ops_open) {
-		rig_go(r->ops_open);
-		rig_collect(r, TO_INITIATOR);
+		frame_rig_go(r->ops_open);
+		frame_rig_collect(r, TO_INITIATOR);
 	}
-	cnt = rig_frames(r, TO_INITIATOR, seen, 10000);
+	cnt = frame_rig_frames(r, TO_INITIATOR, seen, 10000);
 	assert_int_equal(cnt, 10000);
 	for (int i = 0; i < cnt; i++) {
 		assert_int_equal(seen[i].sequence, i);
@@ -314,63 +314,63 @@ static void ten_thousand_commands_without_reading_hold_the_connection_and_nothin
 	}
 	assert_int_equal(answered, 8);
 	assert_int_equal(refused, 9992);
-	rig_free(r);
+	frame_rig_free(r);
 }
 
 static void a_held_connection_that_is_never_read_is_given_up(void **state)
 {
-	struct rig *r = rig_new();
+	struct frame_rig *r = frame_rig_new();
 
 	(void)state;
 	r->tcfg.limits.max_exchanges = 1;
 	r->tcfg.limits.max_tx_frames = 2;
 	r->tcfg.exchange_timeout_ms = 700;
 	r->manner.hold = true;
-	rig_open_target(r);
+	frame_rig_open_target(r);
 	for (uint32_t i = 0; i < 10; i++) {
-		struct iscsip_frame f = rig_newc(i + 1, 0, 0, 0);
+		struct iscsip_frame f = frame_rig_newc(i + 1, 0, 0, 0);
 
-		rig_put(r, TO_TARGET, &f, NULL);
+		frame_rig_put(r, TO_TARGET, &f, NULL);
 	}
-	while (rig_deliver(r, TO_TARGET))
+	while (frame_rig_deliver(r, TO_TARGET))
 		;
 	assert_true(iscsip_frame_conn_deadline(r->t) == 1700);
 	assert_int_equal(iscsip_frame_conn_tick(r->t, 1700), ISCSIP_ETIMEDOUT);
-	rig_free(r);
+	frame_rig_free(r);
 }
 
 static void colliding_ids_are_told_apart(void **state)
 {
-	struct rig *r = rig_new();
+	struct frame_rig *r = frame_rig_new();
 
 	(void)state;
 	r->tcfg.limits.max_exchanges = 256;
 	r->tcfg.limits.max_tx_frames = 512;
 	r->quiet = true;
 	r->manner.hold = true;
-	rig_open_target(r);
+	frame_rig_open_target(r);
 	for (uint32_t i = 0; i < 256; i++) {
-		struct iscsip_frame f = rig_newc((i + 1) << 16, 0, 0, 0);
+		struct iscsip_frame f = frame_rig_newc((i + 1) << 16, 0, 0, 0);
 
-		rig_put(r, TO_TARGET, &f, NULL);
+		frame_rig_put(r, TO_TARGET, &f, NULL);
 	}
-	while (rig_deliver(r, TO_TARGET))
+	while (frame_rig_deliver(r, TO_TARGET))
 		;
 	assert_int_equal(iscsip_frame_conn_open(r->t), 256);
 	for (uint32_t i = 0; i < 256; i += 2)
-		rig_go(rig_find(r, (i + 1) << 16));
-	while (rig_collect(r, TO_INITIATOR))
+		frame_rig_go(frame_rig_find(r, (i + 1) << 16));
+	while (frame_rig_collect(r, TO_INITIATOR))
 		;
 	for (uint32_t i = 0; i < 256; i += 2) { /* those may be used again, the others not */
-		struct iscsip_frame f = rig_newc((i + 1) << 16, 0, 0, 0);
+		struct iscsip_frame f = frame_rig_newc((i + 1) << 16, 0, 0, 0);
 
-		rig_put(r, TO_TARGET, &f, NULL);
+		frame_rig_put(r, TO_TARGET, &f, NULL);
 	}
-	while (rig_deliver(r, TO_TARGET))
+	while (frame_rig_deliver(r, TO_TARGET))
 		;
 	assert_int_equal(iscsip_frame_conn_open(r->t), 256);
 	assert_int_equal(iscsip_frame_conn_error(r->t)->code, ISCSIP_OK);
-	rig_free(r);
+	frame_rig_free(r);
 }
 
 /* One wrong bit in the header of an XFER, 512 bytes of data behind it. */
@@ -389,12 +389,12 @@ static void a_flipped_bit_anywhere_never_writes_outside_the_grant(void **state)
 		f = xfer(s);
 		iscsip_frame_encode(hdr, sizeof hdr, &f);
 		hdr[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		rig_put_bytes(s->r, TO_TARGET, hdr, sizeof hdr);
+		frame_rig_put_bytes(s->r, TO_TARGET, hdr, sizeof hdr);
 		iscsip_frame_decode(&f, hdr, sizeof hdr);
 		/* another length within the grant is another good header: what is missing of its data is waited for */
 		fits = bit / 8 >= 60 && bit / 8 < 64 && f.transfer_length > 0 && f.transfer_length <= 1024;
-		rig_put_bytes(s->r, TO_TARGET, data, fits && f.transfer_length < 512 ? f.transfer_length : 512);
-		while (rig_deliver(s->r, TO_TARGET))
+		frame_rig_put_bytes(s->r, TO_TARGET, data, fits && f.transfer_length < 512 ? f.transfer_length : 512);
+		while (frame_rig_deliver(s->r, TO_TARGET))
 			;
 		assert_int_equal(iscsip_frame_conn_error(s->r->t)->code, fits ? ISCSIP_OK : ISCSIP_EPROTO);
 		assert_int_equal(memcmp(s->before, s->r->medium, sizeof s->before) != 0, fits);

@@ -10,7 +10,7 @@
 
 #define RIG_STAGE 100u
 
-static void add(struct rig_bytes *b, const void *p, size_t n)
+static void add(struct frame_rig_bytes *b, const void *p, size_t n)
 {
 	if (b->len + n > b->cap) {
 		b->cap = (b->len + n) * 2;
@@ -21,7 +21,7 @@ static void add(struct rig_bytes *b, const void *p, size_t n)
 	b->len += n;
 }
 
-static void drop(struct rig_bytes *b, size_t n)
+static void drop(struct frame_rig_bytes *b, size_t n)
 {
 	memmove(b->p, b->p + n, b->len - n);
 	b->len -= n;
@@ -34,7 +34,7 @@ static void say(char *dst, size_t cap, const char *word)
 	snprintf(dst + len, cap - len, "%s%s", len ? " " : "", word);
 }
 
-void rig_pattern(void *p, size_t n, uint32_t seed)
+void frame_rig_pattern(void *p, size_t n, uint32_t seed)
 {
 	uint8_t *b = p;
 
@@ -46,17 +46,17 @@ void rig_pattern(void *p, size_t n, uint32_t seed)
 
 /* --- the device server --- */
 
-static void give(struct rig_op *op);
-static void ask(struct rig_op *op);
+static void give(struct frame_rig_op *op);
+static void ask(struct frame_rig_op *op);
 
-static struct rig_op *op_of(struct iscsip_cmd *cmd)
+static struct frame_rig_op *op_of(struct iscsip_cmd *cmd)
 {
 	return cmd->user;
 }
 
-static struct rig_op *op_open(struct rig *r, struct iscsip_cmd *cmd)
+static struct frame_rig_op *op_open(struct frame_rig *r, struct iscsip_cmd *cmd)
 {
-	struct rig_op *op = calloc(1, sizeof *op);
+	struct frame_rig_op *op = calloc(1, sizeof *op);
 
 	op->cmd = cmd;
 	op->rig = r;
@@ -68,9 +68,9 @@ static struct rig_op *op_open(struct rig *r, struct iscsip_cmd *cmd)
 	return op;
 }
 
-struct rig_op *rig_find(struct rig *r, uint32_t tag)
+struct frame_rig_op *frame_rig_find(struct frame_rig *r, uint32_t tag)
 {
-	struct rig_op *op = r->ops_open;
+	struct frame_rig_op *op = r->ops_open;
 
 	while (op && op->cmd->tag != tag)
 		op = op->next;
@@ -78,7 +78,7 @@ struct rig_op *rig_find(struct rig *r, uint32_t tag)
 }
 
 /* In pieces, one of them empty, so that data crosses from one to the next. */
-void rig_place(struct rig_op *op)
+void frame_rig_place(struct frame_rig_op *op)
 {
 	uint32_t first = op->cmd->out_len > 100 ? 100 : op->cmd->out_len;
 	uint8_t *at = op->rig->medium + op->off;
@@ -92,33 +92,33 @@ void rig_place(struct rig_op *op)
 
 static int place(void *user, struct iscsip_cmd *cmd)
 {
-	struct rig *r = user;
-	struct rig_op *op = op_open(r, cmd);
+	struct frame_rig *r = user;
+	struct frame_rig_op *op = op_open(r, cmd);
 
 	say(r->log, sizeof r->log, "place");
 	if (r->manner.place_later)
 		return ISCSIP_EAGAIN;
-	rig_place(op);
+	frame_rig_place(op);
 	return ISCSIP_OK;
 }
 
-static void finish(struct rig_op *op, const struct iscsip_cmd_status *st)
+static void finish(struct frame_rig_op *op, const struct iscsip_cmd_status *st)
 {
 	op->completed = true;
 	if (iscsip_cmd_complete(op->cmd, st) != ISCSIP_OK)
 		say(op->rig->log, sizeof op->rig->log, "complete-refused");
 }
 
-void rig_complete(struct rig_op *op, uint8_t status)
+void frame_rig_complete(struct frame_rig_op *op, uint8_t status)
 {
 	const struct iscsip_cmd_status st = { .status = status };
 
 	finish(op, &st);
 }
 
-static void end(struct rig_op *op)
+static void end(struct frame_rig_op *op)
 {
-	const struct rig_manner *m = &op->rig->manner;
+	const struct frame_rig_manner *m = &op->rig->manner;
 	const struct iscsip_cmd_status st = { .status = m->status, .response = m->response, .sense = m->sense,
 					      .sense_len = m->sense_len, .in_total = op->done, .out_total = op->done };
 
@@ -126,16 +126,16 @@ static void end(struct rig_op *op)
 		finish(op, &st);
 }
 
-static uint32_t op_target(const struct rig_op *op)
+static uint32_t op_target(const struct frame_rig_op *op)
 {
-	const struct rig_manner *m = &op->rig->manner;
+	const struct frame_rig_manner *m = &op->rig->manner;
 
 	return m->status ? m->give : op->len - m->shorter;
 }
 
-static void give(struct rig_op *op)
+static void give(struct frame_rig_op *op)
 {
-	const struct rig_manner *m = &op->rig->manner;
+	const struct frame_rig_manner *m = &op->rig->manner;
 	uint32_t left = op_target(op) - op->done;
 	uint32_t n = m->piece && m->piece < left ? m->piece : left;
 	bool last = n == left;
@@ -152,9 +152,9 @@ static void give(struct rig_op *op)
 		end(op);
 }
 
-static void ask(struct rig_op *op)
+static void ask(struct frame_rig_op *op)
 {
-	const struct rig_manner *m = &op->rig->manner;
+	const struct frame_rig_manner *m = &op->rig->manner;
 	uint32_t left = op_target(op) - op->done;
 	uint32_t n = m->ask && m->ask < left ? m->ask : left;
 	int err;
@@ -169,7 +169,7 @@ static void ask(struct rig_op *op)
 		say(op->rig->log, sizeof op->rig->log, "request-refused");
 }
 
-void rig_go(struct rig_op *op)
+void frame_rig_go(struct frame_rig_op *op)
 {
 	static const uint8_t invalid[18] = { 0x70, 0, 5, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x20 };
 	static const uint8_t no_lun[18] = { 0x70, 0, 5, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x25 };
@@ -197,17 +197,17 @@ void rig_go(struct rig_op *op)
 
 static void exec(void *user, struct iscsip_cmd *cmd)
 {
-	struct rig *r = user;
-	struct rig_op *op = cmd->user ? op_of(cmd) : op_open(r, cmd);
+	struct frame_rig *r = user;
+	struct frame_rig_op *op = cmd->user ? op_of(cmd) : op_open(r, cmd);
 
 	say(r->log, sizeof r->log, "exec");
 	if (!r->manner.hold)
-		rig_go(op);
+		frame_rig_go(op);
 }
 
 static void data(void *user, struct iscsip_cmd *cmd)
 {
-	struct rig *r = user;
+	struct frame_rig *r = user;
 
 	say(r->log, sizeof r->log, "data");
 	ask(op_of(cmd));
@@ -215,7 +215,7 @@ static void data(void *user, struct iscsip_cmd *cmd)
 
 static void sent(void *user, struct iscsip_cmd *cmd)
 {
-	struct rig *r = user;
+	struct frame_rig *r = user;
 
 	say(r->log, sizeof r->log, "sent");
 	give(op_of(cmd));
@@ -223,7 +223,7 @@ static void sent(void *user, struct iscsip_cmd *cmd)
 
 static void aborted(void *user, struct iscsip_cmd *cmd)
 {
-	struct rig *r = user;
+	struct frame_rig *r = user;
 
 	(void)cmd;
 	say(r->log, sizeof r->log, "abort");
@@ -231,8 +231,8 @@ static void aborted(void *user, struct iscsip_cmd *cmd)
 
 static void gone(void *user, struct iscsip_cmd *cmd)
 {
-	struct rig *r = user;
-	struct rig_op **at = &r->ops_open, *op = op_of(cmd);
+	struct frame_rig *r = user;
+	struct frame_rig_op **at = &r->ops_open, *op = op_of(cmd);
 
 	say(r->log, sizeof r->log, "free");
 	while (*at != op)
@@ -245,7 +245,7 @@ static void gone(void *user, struct iscsip_cmd *cmd)
 
 static void exchange_done(void *user, struct iscsip_frame_exchange *x)
 {
-	struct rig *r = user;
+	struct frame_rig *r = user;
 
 	r->done++;
 	r->last_done = x;
@@ -268,7 +268,7 @@ static const char *event_name(uint32_t event)
 
 static void trace(void *user, struct iscsip_frame_conn *c, enum iscsip_trace_event event, const void *p, size_t len)
 {
-	struct rig *r = user;
+	struct frame_rig *r = user;
 	struct iscsip_frame f;
 	char word[32];
 
@@ -284,7 +284,7 @@ static void trace(void *user, struct iscsip_frame_conn *c, enum iscsip_trace_eve
 
 static void wake(void *user, struct iscsip_frame_conn *c)
 {
-	struct rig *r = user;
+	struct frame_rig *r = user;
 
 	(void)c;
 	r->wakes++;
@@ -292,9 +292,9 @@ static void wake(void *user, struct iscsip_frame_conn *c)
 
 /* --- making and ending --- */
 
-struct rig *rig_new(void)
+struct frame_rig *frame_rig_new(void)
 {
-	struct rig *r = calloc(1, sizeof *r);
+	struct frame_rig *r = calloc(1, sizeof *r);
 
 	r->now = 1000;
 	iscsip_frame_config_init(&r->icfg, sizeof r->icfg);
@@ -303,11 +303,11 @@ struct rig *rig_new(void)
 	r->tcfg = r->icfg;
 	r->ops = (struct iscsip_device_ops){ sizeof r->ops, place, exec, data, sent, aborted, gone, NULL };
 	r->iops = (struct iscsip_frame_initiator_ops){ sizeof r->iops, exchange_done };
-	rig_pattern(r->medium, sizeof r->medium, 1);
+	frame_rig_pattern(r->medium, sizeof r->medium, 1);
 	return r;
 }
 
-void rig_open_target(struct rig *r)
+void frame_rig_open_target(struct frame_rig *r)
 {
 	r->tlen = iscsip_frame_target_size(&r->tcfg);
 	r->tmem = malloc(r->tlen);
@@ -316,7 +316,7 @@ void rig_open_target(struct rig *r)
 		abort();
 }
 
-void rig_open_initiator(struct rig *r)
+void frame_rig_open_initiator(struct frame_rig *r)
 {
 	r->ilen = iscsip_frame_initiator_size(&r->icfg);
 	r->imem = malloc(r->ilen);
@@ -325,13 +325,13 @@ void rig_open_initiator(struct rig *r)
 		abort();
 }
 
-void rig_open(struct rig *r)
+void frame_rig_open(struct frame_rig *r)
 {
-	rig_open_target(r);
-	rig_open_initiator(r);
+	frame_rig_open_target(r);
+	frame_rig_open_initiator(r);
 }
 
-void rig_free(struct rig *r)
+void frame_rig_free(struct frame_rig *r)
 {
 	r->on_done = NULL;
 	if (r->i)
@@ -339,9 +339,9 @@ void rig_free(struct rig *r)
 	if (r->t)
 		iscsip_frame_conn_closed(r->t, r->now);
 	while (r->ops_open) {
-		struct rig_op *op = r->ops_open;
+		struct frame_rig_op *op = r->ops_open;
 
-		rig_complete(op, 0);
+		frame_rig_complete(op, 0);
 		if (r->ops_open == op)
 			abort();
 	}
@@ -358,23 +358,23 @@ void rig_free(struct rig *r)
 
 /* --- the pipe --- */
 
-static struct iscsip_frame_conn *sender(const struct rig *r, int dir)
+static struct iscsip_frame_conn *sender(const struct frame_rig *r, int dir)
 {
 	return dir == TO_TARGET ? r->i : r->t;
 }
 
-static struct iscsip_frame_conn *receiver(const struct rig *r, int dir)
+static struct iscsip_frame_conn *receiver(const struct frame_rig *r, int dir)
 {
 	return dir == TO_TARGET ? r->t : r->i;
 }
 
-static void put_wire(struct rig *r, int dir, const void *p, size_t n)
+static void put_wire(struct frame_rig *r, int dir, const void *p, size_t n)
 {
 	add(&r->wire[dir], p, n);
 	add(&r->record[dir], p, n);
 }
 
-static bool collect_pull(struct rig *r, int dir)
+static bool collect_pull(struct frame_rig *r, int dir)
 {
 	uint8_t buf[4096];
 	size_t cap = r->chunk && r->chunk < sizeof buf ? r->chunk : sizeof buf;
@@ -385,7 +385,7 @@ static bool collect_pull(struct rig *r, int dir)
 	return n > 0;
 }
 
-bool rig_collect(struct rig *r, int dir)
+bool frame_rig_collect(struct frame_rig *r, int dir)
 {
 	struct iscsip_vec vec[64];
 	size_t moved = 0;
@@ -408,7 +408,7 @@ bool rig_collect(struct rig *r, int dir)
 }
 
 /* Reads into the list as readv() would; answers bytes consumed. */
-static size_t deliver_list(struct rig *r, int dir, size_t n)
+static size_t deliver_list(struct frame_rig *r, int dir, size_t n)
 {
 	uint8_t room[RIG_STAGE];
 	struct iscsip_vec stage = { room, sizeof room }, vec[4];
@@ -429,7 +429,7 @@ static size_t deliver_list(struct rig *r, int dir, size_t n)
 	return left < 0 ? 0 : got - (size_t)left;
 }
 
-bool rig_deliver(struct rig *r, int dir)
+bool frame_rig_deliver(struct frame_rig *r, int dir)
 {
 	struct iscsip_frame_conn *c = receiver(r, dir);
 	size_t n = r->wire[dir].len, used;
@@ -450,32 +450,32 @@ bool rig_deliver(struct rig *r, int dir)
 	return used > 0;
 }
 
-void rig_run(struct rig *r)
+void frame_rig_run(struct frame_rig *r)
 {
 	bool moved;
 
 	do {
 		moved = false;
 		for (int dir = 0; dir < 2; dir++) {
-			moved |= rig_collect(r, dir);
-			moved |= rig_deliver(r, dir);
+			moved |= frame_rig_collect(r, dir);
+			moved |= frame_rig_deliver(r, dir);
 		}
 	} while (moved);
 }
 
 /* --- frames by hand --- */
 
-void rig_put_bytes(struct rig *r, int dir, const void *p, size_t n)
+void frame_rig_put_bytes(struct frame_rig *r, int dir, const void *p, size_t n)
 {
 	put_wire(r, dir, p, n);
 }
 
-static uint32_t frames_so_far(const struct rig *r, int dir)
+static uint32_t frames_so_far(const struct frame_rig *r, int dir)
 {
-	return (uint32_t)rig_frames(r, dir, NULL, 0);
+	return (uint32_t)frame_rig_frames(r, dir, NULL, 0);
 }
 
-void rig_put(struct rig *r, int dir, const struct iscsip_frame *f, const void *payload)
+void frame_rig_put(struct frame_rig *r, int dir, const struct iscsip_frame *f, const void *payload)
 {
 	struct iscsip_frame whole = *f;
 	uint8_t hdr[ISCSIP_FRAME_LEN];
@@ -492,7 +492,7 @@ void rig_put(struct rig *r, int dir, const struct iscsip_frame *f, const void *p
 		put_wire(r, dir, payload, whole.transfer_length);
 }
 
-int rig_frames(const struct rig *r, int dir, struct iscsip_frame *out, int max)
+int frame_rig_frames(const struct frame_rig *r, int dir, struct iscsip_frame *out, int max)
 {
 	size_t at = 0;
 	int cnt = 0;
@@ -513,10 +513,10 @@ int rig_frames(const struct rig *r, int dir, struct iscsip_frame *out, int max)
 	return cnt;
 }
 
-struct iscsip_frame rig_last(const struct rig *r, int dir)
+struct iscsip_frame frame_rig_last(const struct frame_rig *r, int dir)
 {
 	struct iscsip_frame f[512] = { { 0 } };
-	int cnt = rig_frames(r, dir, f, 512);
+	int cnt = frame_rig_frames(r, dir, f, 512);
 
 	if (cnt < 1 || cnt > 512)
 		abort();
@@ -525,7 +525,7 @@ struct iscsip_frame rig_last(const struct rig *r, int dir)
 
 /* --- commands --- */
 
-void rig_cdb10(uint8_t cdb[16], uint8_t op, uint32_t lba, uint16_t blocks)
+void frame_rig_cdb10(uint8_t cdb[16], uint8_t op, uint32_t lba, uint16_t blocks)
 {
 	memset(cdb, 0, 16);
 	cdb[0] = op;
@@ -537,16 +537,17 @@ void rig_cdb10(uint8_t cdb[16], uint8_t op, uint32_t lba, uint16_t blocks)
 	cdb[8] = (uint8_t)blocks;
 }
 
-static void submit(struct rig *r, struct iscsip_frame_exchange *x)
+static void submit(struct frame_rig *r, struct iscsip_frame_exchange *x)
 {
 	if (iscsip_frame_submit(r->i, x, r->now))
 		abort();
 }
 
-void rig_read(struct rig *r, struct iscsip_frame_exchange *x, struct iscsip_vec *vec, void *buf, uint32_t lba, uint16_t blocks)
+void frame_rig_read(struct frame_rig *r, struct iscsip_frame_exchange *x, struct iscsip_vec *vec, void *buf,
+			uint32_t lba, uint16_t blocks)
 {
 	memset(x, 0, sizeof *x);
-	rig_cdb10(x->cdb, 0x28, lba, blocks);
+	frame_rig_cdb10(x->cdb, 0x28, lba, blocks);
 	vec->base = buf;
 	vec->len = blocks * RIG_BLOCK;
 	x->in_vec = vec;
@@ -555,10 +556,11 @@ void rig_read(struct rig *r, struct iscsip_frame_exchange *x, struct iscsip_vec 
 	submit(r, x);
 }
 
-void rig_write(struct rig *r, struct iscsip_frame_exchange *x, struct iscsip_vec *vec, void *buf, uint32_t lba, uint16_t blocks)
+void frame_rig_write(struct frame_rig *r, struct iscsip_frame_exchange *x, struct iscsip_vec *vec, void *buf,
+			uint32_t lba, uint16_t blocks)
 {
 	memset(x, 0, sizeof *x);
-	rig_cdb10(x->cdb, 0x2a, lba, blocks);
+	frame_rig_cdb10(x->cdb, 0x2a, lba, blocks);
 	vec->base = buf;
 	vec->len = blocks * RIG_BLOCK;
 	x->out_vec = vec;
@@ -567,20 +569,20 @@ void rig_write(struct rig *r, struct iscsip_frame_exchange *x, struct iscsip_vec
 	submit(r, x);
 }
 
-void rig_test_unit_ready(struct rig *r, struct iscsip_frame_exchange *x)
+void frame_rig_test_unit_ready(struct frame_rig *r, struct iscsip_frame_exchange *x)
 {
 	memset(x, 0, sizeof *x);
 	submit(r, x);
 }
 
-struct iscsip_frame rig_newc(uint32_t id, uint8_t op, uint32_t lba, uint16_t blocks)
+struct iscsip_frame frame_rig_newc(uint32_t id, uint8_t op, uint32_t lba, uint16_t blocks)
 {
 	struct iscsip_frame f;
 
 	memset(&f, 0, sizeof f);
 	f.event = ISCSIP_FRAME_NEWC;
 	f.originator_id = id;
-	rig_cdb10(f.originator_buffer, op, lba, blocks);
+	frame_rig_cdb10(f.originator_buffer, op, lba, blocks);
 	f.transfer_length = op == 0x28 || op == 0x2a ? blocks * RIG_BLOCK : 0;
 	f.flags = op == 0x28 ? ISCSIP_FRAME_READ : op == 0x2a ? ISCSIP_FRAME_WRITE : 0;
 	return f;

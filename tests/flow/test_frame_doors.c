@@ -16,33 +16,33 @@
 
 static int begin(void **state)
 {
-	*state = rig_new();
+	*state = frame_rig_new();
 	return 0;
 }
 
 static int finish(void **state)
 {
-	rig_free(*state);
+	frame_rig_free(*state);
 	return 0;
 }
 
 static uint8_t buffer[3][8192];
 
 /* One of each exchange, in bursts; checks the result. */
-static void all_exchanges(struct rig *r)
+static void all_exchanges(struct frame_rig *r)
 {
 	static struct iscsip_frame_exchange x[4];
 	struct iscsip_vec vec[4];
 
 	memset(buffer, 0, sizeof buffer);
-	rig_pattern(buffer[0], 4096, 77);
-	rig_write(r, &x[0], &vec[0], buffer[0], 100, 8);
-	rig_read(r, &x[1], &vec[1], buffer[1], 200, 8);
-	rig_test_unit_ready(r, &x[2]);
+	frame_rig_pattern(buffer[0], 4096, 77);
+	frame_rig_write(r, &x[0], &vec[0], buffer[0], 100, 8);
+	frame_rig_read(r, &x[1], &vec[1], buffer[1], 200, 8);
+	frame_rig_test_unit_ready(r, &x[2]);
 	memset(&x[3], 0, sizeof x[3]);
 	x[3].lun = 9; /* CHECK CONDITION with sense */
 	assert_int_equal(iscsip_frame_submit(r->i, &x[3], r->now), ISCSIP_OK);
-	rig_run(r);
+	frame_rig_run(r);
 	assert_int_equal(r->done, 4);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(x[i].result.err, ISCSIP_OK);
@@ -55,18 +55,18 @@ static void all_exchanges(struct rig *r)
 static void streams_cut_into_pieces_of_any_size_give_the_same_bytes_through_every_door(void **state)
 {
 	static const size_t chunks[] = { 1, 2, 3, 67, 68, 69, 99, 100, 101, 511, 512, 1000, 0 };
-	struct rig_bytes want[2] = { { 0 } };
+	struct frame_rig_bytes want[2] = { { 0 } };
 
 	(void)state;
 	for (unsigned n = 0; n < 13 * 3; n++) {
-		struct rig *r = rig_new();
+		struct frame_rig *r = frame_rig_new();
 
 		r->chunk = chunks[n % 13];
 		r->push = n / 13 == 1;
 		r->stage = n / 13 == 2;
 		r->tcfg.limits.max_burst = 1500;
 		r->icfg.limits.max_burst = 1000;
-		rig_open(r);
+		frame_rig_open(r);
 		all_exchanges(r);
 		if (n == 0) {
 			for (int d = 0; d < 2; d++) {
@@ -78,7 +78,7 @@ static void streams_cut_into_pieces_of_any_size_give_the_same_bytes_through_ever
 			assert_int_equal(r->record[0].len, want[0].len);
 			assert_int_equal(r->record[1].len, want[1].len);
 		}
-		rig_free(r);
+		frame_rig_free(r);
 	}
 	free(want[0].p);
 	free(want[1].p);
@@ -90,46 +90,46 @@ static void a_stream_may_be_cut_at_every_byte(void **state)
 	(void)state;
 	for (int doors = 0; doors < 3; doors++)
 		for (size_t cut = 1; cut < 3 * 68 + 1024; cut++) {
-			struct rig *r = rig_new();
+			struct frame_rig *r = frame_rig_new();
 			static struct iscsip_frame_exchange x;
 			struct iscsip_vec vec;
 
 			r->quiet = true;
 			r->push = doors == 1;
 			r->stage = doors == 2;
-			rig_open(r);
-			rig_pattern(buffer[0], 1024, (uint32_t)cut);
-			rig_write(r, &x, &vec, buffer[0], 50, 2);
+			frame_rig_open(r);
+			frame_rig_pattern(buffer[0], 1024, (uint32_t)cut);
+			frame_rig_write(r, &x, &vec, buffer[0], 50, 2);
 			for (int dir = 0; r->done == 0; dir = !dir) {
-				rig_collect(r, dir);
+				frame_rig_collect(r, dir);
 				if (r->wire[dir].len > cut) {
 					r->chunk = cut;
-					rig_deliver(r, dir);
+					frame_rig_deliver(r, dir);
 					r->chunk = 0;
 				}
-				while (rig_deliver(r, dir))
+				while (frame_rig_deliver(r, dir))
 					;
 			}
 			assert_int_equal(x.result.err, ISCSIP_OK);
 			assert_memory_equal(r->medium + 50 * RIG_BLOCK, buffer[0], 1024);
-			rig_free(r);
+			frame_rig_free(r);
 		}
 }
 
 static void data_goes_straight_to_its_place_and_the_next_header_with_it(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec, list[8], stage = { buffer[2], 100 };
 
-	rig_open(r);
-	rig_write(r, &x, &vec, buffer[0], 60, 2);
-	rig_collect(r, TO_TARGET);
-	rig_deliver(r, TO_TARGET);
-	rig_collect(r, TO_INITIATOR);
-	rig_deliver(r, TO_INITIATOR);
-	rig_collect(r, TO_TARGET);
-	rig_deliver(r, TO_TARGET); /* the header of XFER, and nothing more */
+	frame_rig_open(r);
+	frame_rig_write(r, &x, &vec, buffer[0], 60, 2);
+	frame_rig_collect(r, TO_TARGET);
+	frame_rig_deliver(r, TO_TARGET);
+	frame_rig_collect(r, TO_INITIATOR);
+	frame_rig_deliver(r, TO_INITIATOR);
+	frame_rig_collect(r, TO_TARGET);
+	frame_rig_deliver(r, TO_TARGET); /* the header of XFER, and nothing more */
 	assert_int_equal(iscsip_frame_conn_rx_next(r->t, &stage, list, 8), 3);
 	assert_ptr_equal(list[0].base, r->medium + 60 * RIG_BLOCK); /* in the two pieces that the device server named */
 	assert_int_equal(list[0].len, 100);
@@ -139,22 +139,22 @@ static void data_goes_straight_to_its_place_and_the_next_header_with_it(void **s
 	assert_int_equal(iscsip_frame_conn_rx_next(r->t, NULL, list, 8), 3);
 	assert_int_equal(list[2].len, 68);
 	assert_int_equal(iscsip_frame_conn_rx_next(r->t, NULL, list, 1), ISCSIP_EINVAL);
-	rig_run(r);
+	frame_rig_run(r);
 	assert_int_equal(r->done, 1);
 }
 
 static void the_list_to_send_stays_the_same_until_bytes_are_done_and_names_the_hosts_memory(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x[3];
 	struct iscsip_vec vec[3], a[64], b[64];
 	int n;
 
-	rig_open(r);
+	frame_rig_open(r);
 	for (int i = 0; i < 3; i++)
-		rig_read(r, &x[i], &vec[i], buffer[i], (uint32_t)i * 8, 8);
-	rig_collect(r, TO_TARGET);
-	while (rig_deliver(r, TO_TARGET))
+		frame_rig_read(r, &x[i], &vec[i], buffer[i], (uint32_t)i * 8, 8);
+	frame_rig_collect(r, TO_TARGET);
+	while (frame_rig_deliver(r, TO_TARGET))
 		;
 	n = iscsip_frame_conn_tx_next(r->t, a, 64, r->now);
 	assert_int_equal(n, 6); /* one list for three answers: header, data, header, data ... */
@@ -169,22 +169,22 @@ static void the_list_to_send_stays_the_same_until_bytes_are_done_and_names_the_h
 	assert_int_equal(iscsip_frame_conn_tx_done(r->t, 0, r->now), ISCSIP_OK);
 	assert_int_equal(iscsip_frame_conn_tx_next(r->t, b, 4, r->now), ISCSIP_EINVAL);
 	assert_int_equal(iscsip_frame_conn_tx_next(r->t, b, 64, r->now), 6);
-	rig_run(r);
+	frame_rig_run(r);
 	assert_int_equal(r->done, 3);
 }
 
 static void with_tx_hold_memory_is_the_transports_until_it_is_released(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec, list[8];
 	struct iscsip_frame f;
 
 	r->tcfg.flags = r->icfg.flags = ISCSIP_FRAME_CFG_TX_HOLD;
-	rig_open(r);
+	frame_rig_open(r);
 	assert_int_equal(iscsip_frame_conn_tx_release(r->i, 1), ISCSIP_EINVAL);
-	rig_read(r, &x, &vec, buffer[0], 0, 8);
-	rig_run(r);
+	frame_rig_read(r, &x, &vec, buffer[0], 0, 8);
+	frame_rig_run(r);
 	assert_int_equal(r->done, 0); /* the data is in, but the transport may still read NEWC */
 	assert_memory_equal(buffer[0], r->medium, 4096);
 	assert_int_equal(iscsip_frame_conn_tx_release(r->i, 67), ISCSIP_OK);
@@ -193,9 +193,9 @@ static void with_tx_hold_memory_is_the_transports_until_it_is_released(void **st
 	assert_int_equal(r->done, 1);
 	assert_string_equal(r->log, "exec");
 	/* the peer may use an ID again as soon as it has the answer */
-	f = rig_newc(x.id, 0x00, 0, 0);
-	rig_put(r, TO_TARGET, &f, NULL);
-	assert_true(rig_deliver(r, TO_TARGET));
+	f = frame_rig_newc(x.id, 0x00, 0, 0);
+	frame_rig_put(r, TO_TARGET, &f, NULL);
+	assert_true(frame_rig_deliver(r, TO_TARGET));
 	assert_int_equal(r->err[TO_TARGET], 0);
 	assert_int_equal(iscsip_frame_conn_tx_next(r->t, list, 8, r->now), 1);
 	assert_int_equal(iscsip_frame_conn_tx_release(r->t, 68 + 4096), ISCSIP_OK);
@@ -208,16 +208,16 @@ static void with_tx_hold_memory_is_the_transports_until_it_is_released(void **st
 
 static void without_tx_hold_there_is_nothing_to_release(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 
-	rig_open(r);
+	frame_rig_open(r);
 	assert_int_equal(iscsip_frame_conn_tx_release(r->i, 1), ISCSIP_ESTATE);
 }
 
-static struct rig *inside;
+static struct frame_rig *inside;
 static int answers[6];
 
-static void try_all_doors(struct rig *r, struct iscsip_frame_exchange *x)
+static void try_all_doors(struct frame_rig *r, struct iscsip_frame_exchange *x)
 {
 	struct iscsip_vec vec[8];
 	uint8_t b[1];
@@ -234,13 +234,13 @@ static void try_all_doors(struct rig *r, struct iscsip_frame_exchange *x)
 
 static void the_doors_are_shut_inside_callbacks(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x;
 
-	rig_open(r);
+	frame_rig_open(r);
 	r->on_done = try_all_doors;
-	rig_test_unit_ready(r, &x);
-	rig_run(r);
+	frame_rig_test_unit_ready(r, &x);
+	frame_rig_run(r);
 	assert_ptr_equal(inside, r);
 	for (int i = 0; i < 6; i++)
 		assert_int_equal(answers[i], ISCSIP_ESTATE);
@@ -248,46 +248,46 @@ static void the_doors_are_shut_inside_callbacks(void **state)
 
 static void the_host_is_woken_once_when_an_answer_comes_from_outside_the_doors(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x[2];
 
 	r->manner.hold = true;
-	rig_open(r);
-	rig_test_unit_ready(r, &x[0]);
+	frame_rig_open(r);
+	frame_rig_test_unit_ready(r, &x[0]);
 	assert_int_equal(r->wakes, 1); /* submit is outside, too */
-	rig_test_unit_ready(r, &x[1]);
+	frame_rig_test_unit_ready(r, &x[1]);
 	assert_int_equal(r->wakes, 1);
-	rig_run(r);
+	frame_rig_run(r);
 	r->wakes = 0;
 	assert_int_equal(iscsip_frame_conn_want(r->t), ISCSIP_WANT_RX);
-	rig_go(rig_find(r, x[0].id));
-	rig_go(rig_find(r, x[1].id));
+	frame_rig_go(frame_rig_find(r, x[0].id));
+	frame_rig_go(frame_rig_find(r, x[1].id));
 	assert_int_equal(r->wakes, 1);
 	assert_int_equal(iscsip_frame_conn_want(r->t), ISCSIP_WANT_RX | ISCSIP_WANT_TX);
-	rig_run(r);
+	frame_rig_run(r);
 	assert_int_equal(r->done, 2);
 }
 
 static void control_frames_go_before_data(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x[2];
 	struct iscsip_vec vec;
 	uint8_t out[68];
 
 	r->tcfg.limits.max_tx_frames = 2;
 	r->tcfg.limits.max_burst = 512;
-	rig_open(r);
-	rig_read(r, &x[0], &vec, buffer[0], 0, 8);
-	rig_collect(r, TO_TARGET);
-	while (rig_deliver(r, TO_TARGET))
+	frame_rig_open(r);
+	frame_rig_read(r, &x[0], &vec, buffer[0], 0, 8);
+	frame_rig_collect(r, TO_TARGET);
+	while (frame_rig_deliver(r, TO_TARGET))
 		;
 	r->script[0] = 0;
 	assert_int_equal(iscsip_frame_conn_tx_pull(r->t, out, 68, r->now), 68);
-	rig_put_bytes(r, TO_INITIATOR, out, 68);
+	frame_rig_put_bytes(r, TO_INITIATOR, out, 68);
 	assert_string_equal(r->script, "<XFER+512 <XFER+512"); /* two are made: they stay first */
-	rig_test_unit_ready(r, &x[1]);
-	rig_run(r);
+	frame_rig_test_unit_ready(r, &x[1]);
+	frame_rig_run(r);
 	assert_string_equal(r->script, "<XFER+512 <XFER+512 >NEWC <CMPT <XFER+512 <XFER+512 <XFER+512 <XFER+512 <XFER+512 "
 				       "<XFER+512");
 	assert_int_equal(r->done, 2);
@@ -296,8 +296,8 @@ static void control_frames_go_before_data(void **state)
 static void the_trace_tells_headers_and_data_of_both_directions(void **state);
 
 struct told {
-	struct rig *r;
-	struct rig_bytes bytes[2];
+	struct frame_rig *r;
+	struct frame_rig_bytes bytes[2];
 	int ends[2];
 };
 
@@ -305,7 +305,7 @@ static void tell(void *user, struct iscsip_frame_conn *c, enum iscsip_trace_even
 {
 	struct told *t = user;
 	int d = event >= ISCSIP_TRACE_TX_HEADER;
-	struct rig_bytes *b = &t->bytes[d];
+	struct frame_rig_bytes *b = &t->bytes[d];
 
 	assert_ptr_equal(c, t->r->t);
 	if (event == ISCSIP_TRACE_RX_END || event == ISCSIP_TRACE_TX_END) {
@@ -319,29 +319,29 @@ static void tell(void *user, struct iscsip_frame_conn *c, enum iscsip_trace_even
 
 static void the_trace_tells_headers_and_data_of_both_directions(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	struct told t = { .r = r };
 
 	r->thost = (struct iscsip_frame_host){ sizeof r->thost, &t, tell, NULL };
 	r->tcfg.host = &r->thost;
 	r->stage = true;
 	r->chunk = 77;
-	rig_open(r);
+	frame_rig_open(r);
 	all_exchanges(r);
 	for (int d = 0; d < 2; d++) {
 		assert_int_equal(t.bytes[d].len, r->record[d].len);
 		assert_memory_equal(t.bytes[d].p, r->record[d].p, t.bytes[d].len);
-		assert_int_equal(t.ends[d], rig_frames(r, d, NULL, 0));
+		assert_int_equal(t.ends[d], frame_rig_frames(r, d, NULL, 0));
 		free(t.bytes[d].p);
 	}
 }
 
 static void the_counters_count_bytes_frames_and_data(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	struct iscsip_frame_stats t, i;
 
-	rig_open(r);
+	frame_rig_open(r);
 	all_exchanges(r);
 	iscsip_frame_conn_stats(r->t, &t);
 	iscsip_frame_conn_stats(r->i, &i);
@@ -354,15 +354,15 @@ static void the_counters_count_bytes_frames_and_data(void **state)
 
 static void sync_and_first_sequence_are_the_configurations_and_the_sequence_wraps(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	struct iscsip_frame f[5];
 
 	r->tcfg.sync = r->icfg.sync = 0x00ff00ff;
 	r->tcfg.first_sequence = r->icfg.first_sequence = 0xfffffffe;
-	rig_open(r);
+	frame_rig_open(r);
 	all_exchanges(r);
 	for (int d = 0; d < 2; d++) {
-		assert_int_equal(rig_frames(r, d, f, 5), 5);
+		assert_int_equal(frame_rig_frames(r, d, f, 5), 5);
 		for (uint32_t i = 0; i < 5; i++) {
 			assert_int_equal(f[i].sync, 0x00ff00ff);
 			assert_int_equal(f[i].sync_end, 0x00ff00ff);
@@ -375,8 +375,8 @@ static void sync_and_first_sequence_are_the_configurations_and_the_sequence_wrap
 
 static ptrdiff_t take_wire(void *user, void *p, size_t len)
 {
-	struct rig *r = user;
-	struct rig_bytes *w = &r->wire[TO_TARGET];
+	struct frame_rig *r = user;
+	struct frame_rig_bytes *w = &r->wire[TO_TARGET];
 	size_t n = len < w->len ? len : w->len;
 
 	if (n == 0)
@@ -390,28 +390,28 @@ static ptrdiff_t take_wire(void *user, void *p, size_t len)
 
 static ptrdiff_t put_wire(void *user, const struct iscsip_vec *vec, int cnt)
 {
-	struct rig *r = user;
+	struct frame_rig *r = user;
 	size_t n = vec[0].len > 60 ? 60 : vec[0].len;
 
 	assert_true(cnt > 0);
-	rig_put_bytes(r, TO_INITIATOR, vec[0].base, n);
+	frame_rig_put_bytes(r, TO_INITIATOR, vec[0].base, n);
 	return (ptrdiff_t)n;
 }
 
 static void run_serves_a_target_over_the_hosts_recv_and_send(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	const struct iscsip_transport t = { r, take_wire, put_wire };
 	static struct iscsip_frame_exchange x[2];
 	struct iscsip_vec vec[2];
 
-	rig_open(r);
-	rig_write(r, &x[0], &vec[0], buffer[0], 60, 8);
-	rig_read(r, &x[1], &vec[1], buffer[1], 70, 8);
+	frame_rig_open(r);
+	frame_rig_write(r, &x[0], &vec[0], buffer[0], 60, 8);
+	frame_rig_read(r, &x[1], &vec[1], buffer[1], 70, 8);
 	for (int i = 0; i < 10; i++) {
-		rig_collect(r, TO_TARGET);
+		frame_rig_collect(r, TO_TARGET);
 		assert_int_equal(iscsip_frame_conn_run(r->t, &t, r->now), ISCSIP_OK);
-		while (rig_deliver(r, TO_INITIATOR))
+		while (frame_rig_deliver(r, TO_INITIATOR))
 			;
 	}
 	assert_int_equal(r->done, 2);
@@ -423,13 +423,13 @@ static void run_serves_a_target_over_the_hosts_recv_and_send(void **state)
 
 static void run_ends_with_the_error_that_broke_the_connection(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	const struct iscsip_transport t = { r, take_wire, put_wire };
-	struct iscsip_frame f = rig_newc(1, 0, 0, 0);
+	struct iscsip_frame f = frame_rig_newc(1, 0, 0, 0);
 
-	rig_open_target(r);
+	frame_rig_open_target(r);
 	f.sequence = 5;
-	rig_put(r, TO_TARGET, &f, NULL);
+	frame_rig_put(r, TO_TARGET, &f, NULL);
 	assert_int_equal(iscsip_frame_conn_run(r->t, &t, r->now), ISCSIP_EPROTO);
 	assert_int_equal(iscsip_frame_conn_run(r->t, &t, r->now), ISCSIP_ECLOSED);
 	assert_int_equal(iscsip_frame_conn_error(r->t)->rule, ISCSIP_FRAME_RULE_SEQUENCE);
@@ -439,23 +439,23 @@ static void run_ends_with_the_error_that_broke_the_connection(void **state)
 
 static void an_exchange_that_is_not_answered_in_time_fails_the_initiators_connection(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x[2];
 
 	r->manner.hold = true;
 	r->icfg.exchange_timeout_ms = 5000;
-	rig_open(r);
+	frame_rig_open(r);
 	assert_true(iscsip_frame_conn_deadline(r->i) == ISCSIP_TIME_NEVER);
-	rig_test_unit_ready(r, &x[0]); /* due at 6000 */
+	frame_rig_test_unit_ready(r, &x[0]); /* due at 6000 */
 	memset(&x[1], 0, sizeof x[1]);
 	x[1].timeout_ms = 3000; /* due at 4000 */
 	assert_int_equal(iscsip_frame_submit(r->i, &x[1], r->now), ISCSIP_OK);
-	rig_run(r);
+	frame_rig_run(r);
 	assert_true(iscsip_frame_conn_deadline(r->i) == 4000);
 	r->now = 3999;
 	assert_int_equal(iscsip_frame_conn_tick(r->i, r->now), ISCSIP_OK);
-	rig_go(rig_find(r, x[1].id));
-	rig_run(r);
+	frame_rig_go(frame_rig_find(r, x[1].id));
+	frame_rig_run(r);
 	assert_int_equal(r->done, 1);
 	r->now = 4000; /* the one that was due is gone: the next one counts */
 	assert_int_equal(iscsip_frame_conn_tick(r->i, r->now), ISCSIP_OK);
@@ -475,23 +475,23 @@ static void an_exchange_that_is_not_answered_in_time_fails_the_initiators_connec
 
 static void a_target_gives_granted_data_a_time_and_its_own_storage_none(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x[2];
 	struct iscsip_vec vec;
 
 	r->manner.hold = true;
 	r->tcfg.exchange_timeout_ms = 5000;
-	rig_open(r);
-	rig_write(r, &x[0], &vec, buffer[0], 0, 8);
-	rig_test_unit_ready(r, &x[1]);
-	rig_collect(r, TO_TARGET);
-	while (rig_deliver(r, TO_TARGET))
+	frame_rig_open(r);
+	frame_rig_write(r, &x[0], &vec, buffer[0], 0, 8);
+	frame_rig_test_unit_ready(r, &x[1]);
+	frame_rig_collect(r, TO_TARGET);
+	while (frame_rig_deliver(r, TO_TARGET))
 		;
 	r->now = 90000; /* the device server is slow: nobody's fault */
 	assert_true(iscsip_frame_conn_deadline(r->t) == ISCSIP_TIME_NEVER);
 	assert_int_equal(iscsip_frame_conn_tick(r->t, r->now), ISCSIP_OK);
-	rig_go(rig_find(r, x[0].id));
-	rig_collect(r, TO_INITIATOR); /* SNDD */
+	frame_rig_go(frame_rig_find(r, x[0].id));
+	frame_rig_collect(r, TO_INITIATOR); /* SNDD */
 	assert_true(iscsip_frame_conn_deadline(r->t) == 95000);
 	r->now = 94999;
 	assert_int_equal(iscsip_frame_conn_tick(r->t, r->now), ISCSIP_OK);
@@ -503,15 +503,15 @@ static void a_target_gives_granted_data_a_time_and_its_own_storage_none(void **s
 
 static void a_peer_that_takes_nothing_is_given_up_by_the_target(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec, list[8];
 
 	r->tcfg.exchange_timeout_ms = 5000;
-	rig_open(r);
-	rig_read(r, &x, &vec, buffer[0], 0, 8);
-	rig_collect(r, TO_TARGET);
-	rig_deliver(r, TO_TARGET);
+	frame_rig_open(r);
+	frame_rig_read(r, &x, &vec, buffer[0], 0, 8);
+	frame_rig_collect(r, TO_TARGET);
+	frame_rig_deliver(r, TO_TARGET);
 	assert_true(iscsip_frame_conn_tx_next(r->t, list, 8, r->now) > 0);
 	r->now = 5999;
 	assert_int_equal(iscsip_frame_conn_tx_done(r->t, 1, r->now), ISCSIP_OK); /* a byte is a byte */
@@ -523,25 +523,25 @@ static void a_peer_that_takes_nothing_is_given_up_by_the_target(void **state)
 
 static void a_connection_that_is_idle_for_too_long_fails(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x;
 	uint8_t half[30] = { 'S' };
 
 	r->manner.hold = true;
 	r->tcfg.idle_timeout_ms = 10000;
-	rig_open(r);
+	frame_rig_open(r);
 	assert_true(iscsip_frame_conn_deadline(r->t) == 11000);
 	r->now = 5000;
-	rig_test_unit_ready(r, &x);
-	rig_run(r);
+	frame_rig_test_unit_ready(r, &x);
+	frame_rig_run(r);
 	assert_true(iscsip_frame_conn_deadline(r->t) == ISCSIP_TIME_NEVER); /* not idle */
 	r->now = 50000;
-	rig_go(rig_find(r, x.id));
-	rig_run(r);
+	frame_rig_go(frame_rig_find(r, x.id));
+	frame_rig_run(r);
 	assert_true(iscsip_frame_conn_deadline(r->t) == 60000);
 	r->now = 59000;
-	rig_put_bytes(r, TO_TARGET, half, sizeof half); /* bytes alone do not keep it alive */
-	rig_deliver(r, TO_TARGET);
+	frame_rig_put_bytes(r, TO_TARGET, half, sizeof half); /* bytes alone do not keep it alive */
+	frame_rig_deliver(r, TO_TARGET);
 	assert_int_equal(iscsip_frame_conn_tick(r->t, r->now), ISCSIP_OK);
 	r->now = 60000;
 	assert_int_equal(iscsip_frame_conn_tick(r->t, r->now), ISCSIP_ETIMEDOUT);
@@ -552,19 +552,19 @@ static void a_connection_that_is_idle_for_too_long_fails(void **state)
 
 static void an_orderly_close_waits_for_open_exchanges_and_opens_no_more(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x, y;
 
 	r->manner.hold = true;
-	rig_open(r);
-	rig_test_unit_ready(r, &x);
-	rig_run(r);
+	frame_rig_open(r);
+	frame_rig_test_unit_ready(r, &x);
+	frame_rig_run(r);
 	assert_int_equal(iscsip_frame_conn_close(r->i, r->now), ISCSIP_OK);
 	memset(&y, 0, sizeof y);
 	assert_int_equal(iscsip_frame_submit(r->i, &y, r->now), ISCSIP_ESTATE);
 	assert_int_equal(iscsip_frame_conn_want(r->i), ISCSIP_WANT_RX);
-	rig_go(rig_find(r, x.id));
-	rig_run(r);
+	frame_rig_go(frame_rig_find(r, x.id));
+	frame_rig_run(r);
 	assert_int_equal(x.result.err, ISCSIP_OK);
 	assert_int_equal(iscsip_frame_conn_want(r->i), ISCSIP_WANT_CLOSE);
 	assert_int_equal(iscsip_frame_conn_error(r->i)->code, ISCSIP_OK);
@@ -577,36 +577,36 @@ static void an_orderly_close_waits_for_open_exchanges_and_opens_no_more(void **s
 
 static void a_target_that_closes_answers_busy_and_finishes_what_is_open(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x, y;
 
 	r->manner.hold = true;
-	rig_open(r);
-	rig_test_unit_ready(r, &x);
-	rig_run(r);
+	frame_rig_open(r);
+	frame_rig_test_unit_ready(r, &x);
+	frame_rig_run(r);
 	assert_int_equal(iscsip_frame_conn_close(r->t, r->now), ISCSIP_OK);
-	rig_test_unit_ready(r, &y);
-	rig_run(r);
+	frame_rig_test_unit_ready(r, &y);
+	frame_rig_run(r);
 	assert_int_equal(y.result.status, 0x08);
 	assert_true(y.result.refused);
 	assert_int_equal(iscsip_frame_conn_want(r->t), ISCSIP_WANT_RX);
-	rig_go(rig_find(r, x.id));
+	frame_rig_go(frame_rig_find(r, x.id));
 	assert_int_equal(iscsip_frame_conn_want(r->t), ISCSIP_WANT_RX | ISCSIP_WANT_TX);
-	rig_run(r);
+	frame_rig_run(r);
 	assert_int_equal(iscsip_frame_conn_want(r->t), ISCSIP_WANT_CLOSE);
 	assert_int_equal(x.result.status, 0);
 }
 
 static void a_close_that_does_not_come_to_its_end_is_cut_short(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x;
 
 	r->manner.hold = true;
 	r->icfg.close_timeout_ms = 2000;
-	rig_open(r);
-	rig_test_unit_ready(r, &x);
-	rig_run(r);
+	frame_rig_open(r);
+	frame_rig_test_unit_ready(r, &x);
+	frame_rig_run(r);
 	iscsip_frame_conn_close(r->i, r->now);
 	assert_true(iscsip_frame_conn_deadline(r->i) == 3000);
 	r->now = 3000;
@@ -617,25 +617,25 @@ static void a_close_that_does_not_come_to_its_end_is_cut_short(void **state)
 
 static void every_open_exchange_is_given_back_once_with_what_is_known_of_it(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x[5];
 	struct iscsip_vec vec[5], list[16];
 	int n;
 
 	r->manner.status_late = r->manner.hold = true;
 	r->tcfg.limits.max_burst = 1024;
-	rig_open(r);
-	rig_read(r, &x[0], &vec[0], buffer[0], 0, 8);
-	rig_write(r, &x[1], &vec[1], buffer[1], 16, 8);
-	rig_test_unit_ready(r, &x[2]);
-	rig_run(r);
-	rig_go(rig_find(r, x[0].id));
-	rig_go(rig_find(r, x[1].id));
-	rig_collect(r, TO_INITIATOR);
-	while (rig_deliver(r, TO_INITIATOR))
+	frame_rig_open(r);
+	frame_rig_read(r, &x[0], &vec[0], buffer[0], 0, 8);
+	frame_rig_write(r, &x[1], &vec[1], buffer[1], 16, 8);
+	frame_rig_test_unit_ready(r, &x[2]);
+	frame_rig_run(r);
+	frame_rig_go(frame_rig_find(r, x[0].id));
+	frame_rig_go(frame_rig_find(r, x[1].id));
+	frame_rig_collect(r, TO_INITIATOR);
+	while (frame_rig_deliver(r, TO_INITIATOR))
 		;
-	rig_test_unit_ready(r, &x[3]);
-	rig_test_unit_ready(r, &x[4]);
+	frame_rig_test_unit_ready(r, &x[3]);
+	frame_rig_test_unit_ready(r, &x[4]);
 	n = iscsip_frame_conn_tx_next(r->i, list, 16, r->now);
 	assert_int_equal(n, 4); /* two NEWC, an XFER with its data */
 	assert_int_equal(iscsip_frame_conn_tx_done(r->i, 68 + 67, r->now), ISCSIP_OK);
@@ -657,29 +657,29 @@ static void every_open_exchange_is_given_back_once_with_what_is_known_of_it(void
 
 static void a_target_aborts_what_the_device_server_has_and_frees_it_when_completed(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x[4];
 	struct iscsip_vec vec[4];
 
 	r->manner.hold = r->manner.place_later = true;
-	rig_open(r);
-	rig_read(r, &x[0], &vec[0], buffer[0], 0, 8);
-	rig_write(r, &x[1], &vec[1], buffer[1], 16, 8);
-	rig_write(r, &x[2], &vec[2], buffer[2], 32, 8);
-	rig_test_unit_ready(r, &x[3]);
-	rig_run(r);
-	rig_place(rig_find(r, x[2].id));
-	rig_go(rig_find(r, x[2].id));
-	rig_complete(rig_find(r, x[3].id), 0); /* answer not fetched */
-	rig_collect(r, TO_INITIATOR);
+	frame_rig_open(r);
+	frame_rig_read(r, &x[0], &vec[0], buffer[0], 0, 8);
+	frame_rig_write(r, &x[1], &vec[1], buffer[1], 16, 8);
+	frame_rig_write(r, &x[2], &vec[2], buffer[2], 32, 8);
+	frame_rig_test_unit_ready(r, &x[3]);
+	frame_rig_run(r);
+	frame_rig_place(frame_rig_find(r, x[2].id));
+	frame_rig_go(frame_rig_find(r, x[2].id));
+	frame_rig_complete(frame_rig_find(r, x[3].id), 0); /* answer not fetched */
+	frame_rig_collect(r, TO_INITIATOR);
 	assert_string_equal(r->log, "exec place place exec exec free");
 	r->log[0] = 0;
 	iscsip_frame_conn_closed(r->t, r->now);
 	assert_string_equal(r->log, "abort free abort"); /* x[1] never reached exec */
 	assert_int_equal(iscsip_frame_conn_open(r->t), 2);
-	assert_int_equal(iscsip_cmd_send_data(rig_find(r, x[0].id)->cmd, &vec[0], 1, 10, true), ISCSIP_ECLOSED);
-	rig_complete(rig_find(r, x[0].id), 0);
-	rig_complete(rig_find(r, x[2].id), 0);
+	assert_int_equal(iscsip_cmd_send_data(frame_rig_find(r, x[0].id)->cmd, &vec[0], 1, 10, true), ISCSIP_ECLOSED);
+	frame_rig_complete(frame_rig_find(r, x[0].id), 0);
+	frame_rig_complete(frame_rig_find(r, x[2].id), 0);
 	assert_string_equal(r->log, "abort free abort free free");
 	assert_int_equal(iscsip_frame_conn_open(r->t), 0);
 }
@@ -688,18 +688,18 @@ static void a_stream_that_ends_inside_a_frame_or_its_data_is_told_so(void **stat
 {
 	(void)state;
 	for (size_t cut = 0; cut <= 68 + 512; cut++) {
-		struct rig *r = rig_new();
+		struct frame_rig *r = frame_rig_new();
 		static struct iscsip_frame_exchange x;
 		struct iscsip_vec vec;
 		size_t want = cut < 68 ? (cut ? 68 - cut : 0) : 68 + 512 - cut;
 
-		rig_open(r);
-		rig_read(r, &x, &vec, buffer[0], 0, 1);
-		rig_collect(r, TO_TARGET);
-		rig_deliver(r, TO_TARGET);
-		rig_collect(r, TO_INITIATOR);
+		frame_rig_open(r);
+		frame_rig_read(r, &x, &vec, buffer[0], 0, 1);
+		frame_rig_collect(r, TO_TARGET);
+		frame_rig_deliver(r, TO_TARGET);
+		frame_rig_collect(r, TO_INITIATOR);
 		r->wire[TO_INITIATOR].len = cut;
-		while (rig_deliver(r, TO_INITIATOR))
+		while (frame_rig_deliver(r, TO_INITIATOR))
 			;
 		iscsip_frame_conn_closed(r->i, r->now);
 		assert_int_equal(iscsip_frame_conn_error(r->i)->code, ISCSIP_ECLOSED);
@@ -707,29 +707,29 @@ static void a_stream_that_ends_inside_a_frame_or_its_data_is_told_so(void **stat
 		assert_int_equal(iscsip_frame_conn_error(r->i)->arg, want);
 		assert_int_equal(r->done, 1);
 		assert_int_equal(x.result.err, cut == 68 + 512 ? ISCSIP_OK : ISCSIP_ECLOSED);
-		rig_free(r);
+		frame_rig_free(r);
 	}
 }
 
 static void what_had_no_completion_can_be_repeated_on_a_new_connection(void **state)
 {
-	struct rig *r = *state, *again = rig_new();
+	struct frame_rig *r = *state, *again = frame_rig_new();
 	static struct iscsip_frame_exchange x;
 	struct iscsip_vec vec;
 
 	r->manner.hold = true;
-	rig_open(r);
-	rig_pattern(buffer[0], 4096, 3);
-	rig_write(r, &x, &vec, buffer[0], 0, 8);
-	rig_run(r);
+	frame_rig_open(r);
+	frame_rig_pattern(buffer[0], 4096, 3);
+	frame_rig_write(r, &x, &vec, buffer[0], 0, 8);
+	frame_rig_run(r);
 	iscsip_frame_conn_closed(r->i, r->now);
 	assert_int_equal(x.result.err, ISCSIP_ECLOSED);
-	rig_open(again);
+	frame_rig_open(again);
 	assert_int_equal(iscsip_frame_submit(again->i, &x, again->now), ISCSIP_OK);
-	rig_run(again);
+	frame_rig_run(again);
 	assert_int_equal(x.result.err, ISCSIP_OK);
 	assert_memory_equal(again->medium, buffer[0], 4096);
-	rig_free(again);
+	frame_rig_free(again);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, finish)
