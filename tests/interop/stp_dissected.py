@@ -23,10 +23,10 @@ def lines_of(path, *words):
     return [x for x in out.splitlines() if not x.startswith("Running as user")]
 
 
-def frames_of(path):
+def frames_of(path, port):
     """One dictionary a frame; a packet may hold several, and fields that not every frame has are left to the packet."""
     frames, packets = [], []
-    for line in lines_of(path, "-Y", "stpi", "-T", "fields", *[w for f in FIELDS for w in ("-e", f)]):
+    for line in lines_of(path, "-d", f"tcp.port=={port},stpi", "-Y", "stpi", "-T", "fields", *[w for f in FIELDS for w in ("-e", f)]):
         cells = dict(zip(FIELDS, line.split("\t")))
         expect(not cells["_ws.malformed"], "malformed:", line)
         packets.append(cells)
@@ -57,7 +57,7 @@ def exchanges():
     server = suite.serve("--lun", "0=ram:4M", "--pcap", capture, tool="stp-target")
     every_exchange(server)
     server.stop()
-    frames, packets = frames_of(capture)
+    frames, packets = frames_of(capture, server.port)
     expect(not any(p["stpi.broken"] for p in packets), "marked:", [p for p in packets if p["stpi.broken"]][:3])
     expect(all(p["_ws.col.Protocol"] == "STP" for p in packets), "protocol column")
     counts = collections.Counter(f["stpi.event"] for f in frames)
@@ -81,7 +81,7 @@ def summary():
     run(BIN / "stp-initiator", "read", f"stp://{server.address}/0", "--lba", 0, "--blocks", 16, "--to", suite.path("out"), "--pcap",
         capture)
     server.stop()
-    text = "\n".join(lines_of(capture))
+    text = "\n".join(lines_of(capture))  # the port is not told: the first bytes show what it is
     expect("NEWC lun 0 READ(1" in text and "8192 bytes" in text, text)
     expect("XFER lun 0 READ(1" in text and "GOOD" in text, text)
 
@@ -93,7 +93,7 @@ def long_transfer():
     data = suite.random_file("data", 3 << 20)
     run(BIN / "stp-initiator", "write", f"stp://{server.address}/0", "--lba", 0, "--from", data)
     server.stop()
-    frames, _ = frames_of(capture)
+    frames, _ = frames_of(capture, server.port)
     moved = sum(int(f["stpi.length"]) for f in frames if f["stpi.event"] == "XFER" and f["to"] == server.port)
     expect(moved == 3 << 20, "bytes in XFERs:", moved)
 
@@ -115,7 +115,7 @@ def marked():
             pass
         stream.close()
         server.stop()
-        _, packets = frames_of(capture)
+        _, packets = frames_of(capture, server.port)
         expect(packets and packets[0]["stpi.broken"], wrong, packets)
 
 
