@@ -100,6 +100,10 @@ void rig_serve(struct rig *r, struct iscsip_cmd *cmd)
 {
 	struct iscsip_cmd_status st = { 0 };
 
+	if (cmd->flags & ISCSIP_CMD_ABORTED) {
+		assert_int_equal(iscsip_cmd_complete(cmd, &st), ISCSIP_OK);
+		return;
+	}
 	switch (cmd->cdb[0]) {
 	case 0x28:
 		assert_int_equal(iscsip_cmd_send_data(cmd, disk_vec(r, cmd, cmd->in_len), 1, cmd->in_len, true), ISCSIP_OK);
