@@ -148,10 +148,17 @@ int iscsip__conn_login_pdu(struct iscsip_conn *c)
 	return turn(c);
 }
 
-/* Status 0x020b for what is no login PDU, 0x0200 for one that is not legal; an initiator just fails. */
+/*
+ * Status 0x020b for what is no login PDU, 0x0200 for one that is not legal; an initiator just fails. What is no login PDU
+ * and comes first is not answered at all (4.2.4).
+ */
 int iscsip__conn_login_refused(struct iscsip_conn *c, const struct iscsip_error *why)
 {
-	if (why->rule == ISCSIP_RULE_OPCODE || why->rule == ISCSIP_RULE_SENDER || why->rule == ISCSIP_RULE_PHASE)
+	bool other = why->rule == ISCSIP_RULE_OPCODE || why->rule == ISCSIP_RULE_SENDER || why->rule == ISCSIP_RULE_PHASE;
+
+	if (other && c->stats.rx_pdus == 0)
+		return ISCSIP_EPROTO;
+	if (other)
 		iscsip__login_rx_other(c->login);
 	else
 		iscsip__login_rx_early(c->login);

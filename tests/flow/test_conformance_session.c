@@ -32,7 +32,6 @@ static void before_a_login_request_any_other_pdu_ends_the_connection(void **stat
 	static const uint8_t opcodes[] = { ISCSIP_OP_NOP_OUT, ISCSIP_OP_SCSI_COMMAND, ISCSIP_OP_TASK_REQUEST,
 					   ISCSIP_OP_TEXT_REQUEST, ISCSIP_OP_DATA_OUT, ISCSIP_OP_LOGOUT_REQUEST,
 					   ISCSIP_OP_LOGIN_RESPONSE, ISCSIP_OP_NOP_IN };
-	struct peer_pdu got;
 	size_t i;
 
 	(void)state;
@@ -43,13 +42,9 @@ static void before_a_login_request_any_other_pdu_ends_the_connection(void **stat
 		rig_connect(&R, 0);
 		h = rig_request(&R, opcodes[i]);
 		send(&h);
-		while (peer_recv(&R.peer[0], &got)) {
-			assert_int_equal(got.h.opcode, ISCSIP_OP_LOGIN_RESPONSE);
-			assert_int_not_equal(got.h.login_response.status_class, 0);
-		}
+		rig_quiet(&R);
+		assert_int_equal(R.peer[0].err, ISCSIP_EPROTO);
 		assert_int_equal(iscsip_conn_want(R.conn[0]), ISCSIP_WANT_CLOSE);
-		assert_int_equal(R.logins_done, 1);
-		assert_int_not_equal(R.login_status, 0);
 		assert_false(R.asked_session);
 		rig_close(&R);
 	}
