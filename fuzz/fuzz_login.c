@@ -93,7 +93,8 @@ static void answer_secret(struct world *w)
 static void answer_auth(struct world *w)
 {
 	static const uint8_t bytes[3000] = { 1, 2, 3 };
-	static const struct iscsip_auth_item items[2] = { { "SRP_s", bytes, sizeof bytes, true }, { "SRP_GROUP", "SRP-1536", 8, false } };
+	static const struct iscsip_auth_item items[2] = { { "SRP_s", bytes, sizeof bytes, true }, { "SRP_GROUP", "SRP-1536",
+			8, false } };
 	struct iscsip_auth_answer a;
 	uint8_t step = take8(&w->in);
 
@@ -116,7 +117,8 @@ static void answer(struct world *w)
 		case LOGIN_ASK_ACCESS:
 			require(w->target);
 			if (w->answers & 8)
-				require(iscsip__login_refuse(w->l, ISCSIP_LOGIN_MOVED_TEMPORARILY, "[::1]:3260,1") == ISCSIP_OK);
+				require(iscsip__login_refuse(w->l, ISCSIP_LOGIN_MOVED_TEMPORARILY,
+						"[::1]:3260,1") == ISCSIP_OK);
 			else
 				require(iscsip__login_access(w->l, &access) == ISCSIP_OK);
 			break;
@@ -131,7 +133,8 @@ static void answer(struct world *w)
 			if (w->answers & 16)
 				require(iscsip__login_refuse(w->l, ISCSIP_LOGIN_OUT_OF_RESOURCES, NULL) == ISCSIP_OK);
 			else
-				require(iscsip__login_session(w->l, iscsip__login_info(w->l)->tsih ? iscsip__login_info(w->l)->tsih : 7) ==
+				require(iscsip__login_session(w->l,
+						iscsip__login_info(w->l)->tsih ? iscsip__login_info(w->l)->tsih : 7) ==
 					ISCSIP_OK);
 			break;
 		default:
@@ -217,10 +220,14 @@ static void op_raw(struct world *w)
 
 static void op_key(struct world *w)
 {
-	static const char *values[] = { "Yes", "No", "None", "CRC32C", "None,CRC32C", "CHAP", "CHAP,None", "SRP,KRB5", "KRB5", "0", "1", "2",
-					"512", "8192", "65536", "262144", "16777215", "16777216", "0x200", "5", "7", "8,7,6,5", "255",
-					"NotUnderstood", "Irrelevant", "Reject", "", "2048~8192", "RFC3720", "FastAbort,ResponseFence,RFC3720",
-					"0x0123456789abcdef", "0bAQIDBA==", "alice", "storage", "Discovery", "Normal", "3600", "10.0.0.1:3260",
+	static const char *values[] = { "Yes", "No", "None", "CRC32C", "None,CRC32C", "CHAP", "CHAP,None", "SRP,KRB5", "KRB5",
+			"0", "1", "2",
+					"512", "8192", "65536", "262144", "16777215", "16777216", "0x200", "5", "7",
+							"8,7,6,5", "255",
+					"NotUnderstood", "Irrelevant", "Reject", "", "2048~8192", "RFC3720",
+							"FastAbort,ResponseFence,RFC3720",
+					"0x0123456789abcdef", "0bAQIDBA==", "alice", "storage", "Discovery", "Normal", "3600",
+							"10.0.0.1:3260",
 					"Z-x", "SRP-1536" };
 	unsigned key = take8(&w->in) % ISCSIP__KEY_COUNT, value = take8(&w->in) % (sizeof values / sizeof values[0]);
 
@@ -376,7 +383,8 @@ static void check_done(const struct world *w)
 
 static bool open_login(struct world *w, void **mem)
 {
-	static const char *methods[] = { "None", "CHAP", "CHAP,None", "SRP", "KRB5,CHAP", "Z-x,None", "SRP,KRB5,CHAP,Z-x", "None,CHAP" };
+	static const char *methods[] = { "None", "CHAP", "CHAP,None", "SRP", "KRB5,CHAP", "Z-x,None", "SRP,KRB5,CHAP,Z-x",
+			"None,CHAP" };
 	struct iscsip__login_setup setup;
 	struct iscsip__login_initiator who;
 	uint8_t config = take8(&w->in), limits = take8(&w->in);

@@ -41,11 +41,13 @@ int main(int argc, char **argv)
 	mkdir(path, 0777);
 	SAVE("login", 0, 255, "InitiatorName=iqn.2001-04.com.example:host\0TargetName=naa.62004567BA64678D0123456789ABCDEF\0"
 			      "SessionType=Normal\0AuthMethod=CHAP,None\0HeaderDigest=CRC32C,None\0MaxBurstLength=0x40000\0");
-	SAVE("numbers", 0, 255, "A=0\0B=18446744073709551615\0C=0xffffffffffffffff\0D=18446744073709551616\0E=007\0F=1~0x2\0G=Yes\0H=No\0");
+	SAVE("numbers", 0, 255,
+			"A=0\0B=18446744073709551615\0C=0xffffffffffffffff\0D=18446744073709551616\0E=007\0F=1~0x2\0G=Yes\0H=No\0");
 	SAVE("binary", 0, 255, "A=0x1\0B=0X0123456789abcdef\0C=0bZg==\0D=0bZm8=\0E=0BZm9v\0F=0b\0G=0x\0H=0bZm9=\0");
 	SAVE("names", 0, 255, "A=iqn.2001-04.com.example\0B=EUI.02004567A425678D\0C=naa.52004567BA64678D\0"
 			      "D=iqn.2001-04.com.example:caf\xc3\xa9\0E=iqn.2001-04.com:\xe2\x80\xae\0");
-	SAVE("addresses", 0, 255, "A=10.0.0.1:3260,1\0B=[2001:db8::1]:860\0C=[fe80::1%25eth0],2\0D=[::ffff:10.0.0.1]\0E=host.example.com,65535\0");
+	SAVE("addresses", 0, 255,
+			"A=10.0.0.1:3260,1\0B=[2001:db8::1]:860\0C=[fe80::1%25eth0],2\0D=[::ffff:10.0.0.1]\0E=host.example.com,65535\0");
 	SAVE("lists", 0, 255, "A=a,b,c\0B=a,,b\0C=,\0D=\0");
 	SAVE("cut_key", 0, 255, "TargetNa");
 	SAVE("cut_value", 0, 255, "TargetName=iqn.2001");

@@ -65,7 +65,7 @@ static const char *chap_take_response(struct login_chap *c, const struct iscsip_
 	int rc = iscsip_text_binary(pair->value, pair->value_len, c->response, sizeof c->response, &n);
 
 	if (rc == ISCSIP_TEXT_EFORM)
-		return "CHAP_R is no binary value";
+		return ISCSIP__WHY("CHAP_R is no binary value");
 	/* sound, but no hash is that long: a wrong response, not a wrong form */
 	c->response_odd = rc != ISCSIP_OK;
 	c->response_len = c->response_odd ? 0 : (uint8_t)n;
@@ -78,22 +78,23 @@ const char *iscsip__chap_take(struct iscsip__login *l, enum iscsip__key key, con
 	uint32_t id;
 
 	if (!pair->last || pair->value_off > 0)
-		return "a CHAP value over the limit";
+		return ISCSIP__WHY("a CHAP value over the limit");
 	switch (key) {
 	case ISCSIP__KEY_CHAP_I:
 		if (iscsip_text_number_in(pair->value, pair->value_len, 0, 255, &id) != ISCSIP_OK)
-			return "CHAP_I is no number up to 255";
+			return ISCSIP__WHY("CHAP_I is no number up to 255");
 		c->peer_id = (uint8_t)id;
 		c->got |= GOT_CHAP_I;
 		return NULL;
 	case ISCSIP__KEY_CHAP_C:
-		if (iscsip_text_binary(pair->value, pair->value_len, c->peer, l->limits.challenge_max, &c->peer_len) != ISCSIP_OK)
-			return "CHAP_C is no challenge";
+		if (iscsip_text_binary(pair->value, pair->value_len, c->peer, l->limits.challenge_max,
+				&c->peer_len) != ISCSIP_OK)
+			return ISCSIP__WHY("CHAP_C is no challenge");
 		c->got |= GOT_CHAP_C;
 		return NULL;
 	case ISCSIP__KEY_CHAP_N:
 		if (pair->value_len == 0 || pair->value_len > 255 || !iscsip_text_is_utf8(pair->value, pair->value_len))
-			return "CHAP_N is no name";
+			return ISCSIP__WHY("CHAP_N is no name");
 		memcpy(c->name, pair->value, pair->value_len);
 		c->name[pair->value_len] = 0;
 		c->got |= GOT_CHAP_N;
@@ -139,9 +140,9 @@ void iscsip__chap_ask(struct iscsip__login *l, enum iscsip_chap_purpose purpose)
 static const char *chap_check_secret(const struct iscsip__login *l, const struct iscsip_chap_answer *answer)
 {
 	if (answer->secret_len == 0 || answer->secret_len > 255)
-		return "a CHAP secret that is empty or over 255 bytes";
+		return ISCSIP__WHY("a CHAP secret that is empty or over 255 bytes");
 	if (answer->secret_len < CHAP_SECRET_MIN && !l->offer->allow_short_secrets)
-		return "a CHAP secret under 96 bits";
+		return ISCSIP__WHY("a CHAP secret under 96 bits");
 	return NULL;
 }
 
@@ -164,18 +165,18 @@ const char *iscsip__chap_verify(struct iscsip__login *l, const struct iscsip_cha
 	const char *why;
 
 	if (c->response_odd || c->response_len != iscsip__hash_size(l->info.chap_algorithm))
-		return "a CHAP response of the wrong length";
+		return ISCSIP__WHY("a CHAP response of the wrong length");
 	if (answer->verdict == ISCSIP_CHAP_REFUSED)
-		return "the host refused the CHAP response";
+		return ISCSIP__WHY("the host refused the CHAP response");
 	/* RFC 7143 9.2.1: what this side would have answered itself is no proof */
 	if (c->own_answer_known && iscsip__equal_ct(c->own_answer, c->response, c->response_len))
-		return "one CHAP secret for both directions";
+		return ISCSIP__WHY("one CHAP secret for both directions");
 	if (answer->verdict == ISCSIP_CHAP_SECRET) {
 		why = chap_check_secret(l, answer);
 		if (why)
 			return why;
 		if (!chap_response_is_of(l, answer->secret, answer->secret_len))
-			return "a wrong CHAP response";
+			return ISCSIP__WHY("a wrong CHAP response");
 	}
 	memcpy(l->info.peer_chap_name, c->name, sizeof l->info.peer_chap_name);
 	l->info.peer_authenticated = true;
@@ -199,24 +200,25 @@ const char *iscsip__chap_prove(struct iscsip__login *l, const struct iscsip_chap
 	const char *why;
 
 	if (answer->verdict == ISCSIP_CHAP_REFUSED)
-		return "no CHAP secret to answer with";
+		return ISCSIP__WHY("no CHAP secret to answer with");
 	if (name_len == 0 || name_len > 255)
-		return "no CHAP name to answer with";
+		return ISCSIP__WHY("no CHAP name to answer with");
 	if (answer->verdict == ISCSIP_CHAP_SECRET) {
 		why = chap_check_secret(l, answer);
 		if (why)
 			return why;
 		/* target: the initiator's response must not be what our own secret gives (RFC 7143 9.2.1) */
 		if (l->target && chap_response_is_of(l, answer->secret, answer->secret_len))
-			return "one CHAP secret for both directions";
-		chap_compute(l->info.chap_algorithm, c->peer_id, answer->secret, answer->secret_len, c->peer, c->peer_len, response);
+			return ISCSIP__WHY("one CHAP secret for both directions");
+		chap_compute(l->info.chap_algorithm, c->peer_id, answer->secret, answer->secret_len, c->peer, c->peer_len,
+				response);
 		if (!l->target && c->own_len) {
 			chap_compute(l->info.chap_algorithm, c->own_id, answer->secret, answer->secret_len, c->own, c->own_len,
 				     c->own_answer);
 			c->own_answer_known = true;
 		}
 	} else if (answer->response_len != n) {
-		return "a CHAP response of the wrong length from the host";
+		return ISCSIP__WHY("a CHAP response of the wrong length from the host");
 	} else {
 		memcpy(response, answer->response, n);
 	}

@@ -69,7 +69,8 @@ static bool login_setup_fits(const struct iscsip__login_setup *s)
 	iscsip__chap_algorithms(s->offer, &algorithms);
 	if (iscsip__prefs_have(methods, ISCSIP_AUTH_CHAP) && (algorithms.count == 0 || !s->random))
 		return false;
-	return s->auth_value || !(iscsip__prefs_have(methods, ISCSIP_AUTH_SRP) || iscsip__prefs_have(methods, ISCSIP_AUTH_KRB5) ||
+	return s->auth_value || !(iscsip__prefs_have(methods, ISCSIP_AUTH_SRP) || iscsip__prefs_have(methods,
+			ISCSIP_AUTH_KRB5) ||
 				  iscsip__prefs_have(methods, ISCSIP_AUTH_EXTENSION));
 }
 
@@ -99,6 +100,9 @@ int iscsip__login_make(struct iscsip__login **out, void *mem, size_t len, const 
 
 void iscsip__login_close(struct iscsip__login *l)
 {
+	/* without authentication nothing came by that anybody could not have seen */
+	if (l->info.auth_method == ISCSIP_AUTH_NONE && l->step == STEP_METHOD)
+		return;
 	iscsip__wipe(l->chap.peer, l->limits.challenge_max);
 	iscsip__wipe(l->out.buf, l->out.cap);
 	iscsip__wipe(l->reader.buf, ISCSIP_TEXT_READER_BUF(l->limits.value_max));
@@ -331,7 +335,7 @@ static const char *login_take_mech(struct iscsip__login *l, const struct iscsip_
 	key[pair->key_len] = 0;
 	l->mech_got = true;
 	if (l->setup.auth_value(l->setup.user, key, pair->value, pair->value_len, pair->value_off, pair->last) != ISCSIP_OK)
-		return "the host refused a key of the authentication method";
+		return ISCSIP__WHY("the host refused a key of the authentication method");
 	return NULL;
 }
 
@@ -343,7 +347,7 @@ static void login_take_method(struct iscsip__login *l, enum iscsip__key key, con
 	if (method == ISCSIP_AUTH_CHAP)
 		why = iscsip__chap_take(l, key, pair);
 	else if (login_method_now(l) != method)
-		why = "a key of an authentication method that was not chosen";
+		why = ISCSIP__WHY("a key of an authentication method that was not chosen");
 	else
 		why = login_take_mech(l, pair);
 	if (why)
@@ -400,7 +404,8 @@ int iscsip__login_rx(struct iscsip__login *l, const struct iscsip_pdu *pdu)
 		l->mech_got = false;
 	}
 	if (++l->pdus > l->limits.max_pdus)
-		iscsip__login_break(l, ISCSIP_EPROTO, ISCSIP_LOGIN_INITIATOR_ERROR, "more login PDUs than the limit");
+		iscsip__login_break(l, ISCSIP_EPROTO, ISCSIP_LOGIN_INITIATOR_ERROR,
+				ISCSIP__WHY("more login PDUs than the limit"));
 	if (l->target)
 		iscsip__login_target_header(l, pdu);
 	else if (!l->error)
@@ -418,7 +423,7 @@ int iscsip__login_rx_text(struct iscsip__login *l, const void *data, size_t len)
 	if (!l->rx_begun)
 		return ISCSIP_ESTATE;
 	if (!l->error && len > l->limits.text_max - l->text_bytes)
-		iscsip__login_break(l, ISCSIP_EPROTO, ISCSIP_LOGIN_OUT_OF_RESOURCES, "more text than the limit");
+		iscsip__login_break(l, ISCSIP_EPROTO, ISCSIP_LOGIN_OUT_OF_RESOURCES, ISCSIP__WHY("more text than the limit"));
 	l->text_bytes += l->error ? 0 : (uint32_t)len;
 	while (!l->error && (rc = iscsip_text_read(&l->reader, p, len, &used, &pair)) > 0) {
 		p += used;
@@ -441,7 +446,7 @@ int iscsip__login_rx_end(struct iscsip__login *l)
 	if (!l->error && !l->rx_cont && iscsip_text_end(&l->reader) != ISCSIP_OK)
 		iscsip__login_break(l, ISCSIP_EPROTO, ISCSIP_LOGIN_INITIATOR_ERROR, iscsip_text_strerror(ISCSIP_TEXT_EUNENDED));
 	if (!l->error && l->out.full)
-		iscsip__login_break(l, ISCSIP_EPROTO, ISCSIP_LOGIN_OUT_OF_RESOURCES, "more answers than fit");
+		iscsip__login_break(l, ISCSIP_EPROTO, ISCSIP_LOGIN_OUT_OF_RESOURCES, ISCSIP__WHY("more answers than fit"));
 	if (l->target)
 		iscsip__login_target_pdu_end(l);
 	else if (!l->error)
@@ -461,12 +466,12 @@ static void login_rx_refuse(struct iscsip__login *l, uint16_t status, const char
 
 void iscsip__login_rx_other(struct iscsip__login *l)
 {
-	login_rx_refuse(l, ISCSIP_LOGIN_INVALID_DURING_LOGIN, "not a login PDU");
+	login_rx_refuse(l, ISCSIP_LOGIN_INVALID_DURING_LOGIN, ISCSIP__WHY("not a login PDU"));
 }
 
 void iscsip__login_rx_early(struct iscsip__login *l)
 {
-	login_rx_refuse(l, ISCSIP_LOGIN_INITIATOR_ERROR, "a login PDU that may not come now");
+	login_rx_refuse(l, ISCSIP_LOGIN_INITIATOR_ERROR, ISCSIP__WHY("a login PDU that may not come now"));
 }
 
 void iscsip__login_rx_tag(struct iscsip__login *l, uint32_t itt)
@@ -504,7 +509,8 @@ int iscsip__login_auth(struct iscsip__login *l, const struct iscsip_auth_answer 
 {
 	if (l->want != LOGIN_ASK_AUTH)
 		return ISCSIP_ESTATE;
-	if (answer->step > ISCSIP_AUTH_LAST || (l->target && answer->step == ISCSIP_AUTH_LAST) || !iscsip__login_items(l, answer))
+	if (answer->step > ISCSIP_AUTH_LAST || (l->target && answer->step == ISCSIP_AUTH_LAST) || !iscsip__login_items(l,
+			answer))
 		return ISCSIP_EINVAL;
 	if (l->target)
 		iscsip__login_target_auth(l, answer);
@@ -532,7 +538,7 @@ int iscsip__login_refuse(struct iscsip__login *l, uint16_t status, const char *a
 	if (status >> 8 < 1 || status >> 8 > 3 || (move && l->target && !login_address(address, &l->info.redirect)))
 		return ISCSIP_EINVAL;
 	l->redirected = move;
-	iscsip__login_break(l, ISCSIP_EHOST, status, "the host refused");
+	iscsip__login_break(l, ISCSIP_EHOST, status, ISCSIP__WHY("the host refused"));
 	if (l->target && l->want != LOGIN_TX && l->want != LOGIN_RX)
 		iscsip__login_target_refuse(l);
 	return ISCSIP_OK;

@@ -41,6 +41,13 @@
 
 struct iscsip__login;
 
+/* The words of iscsip__login_reason(). A build with ISCSIP_NO_REASONS has one word for all, and is about 3 KiB smaller. */
+#ifdef ISCSIP_NO_REASONS
+#define ISCSIP__WHY(words) "-"
+#else
+#define ISCSIP__WHY(words) words
+#endif
+
 enum iscsip__login_want {
 	LOGIN_RX,
 	LOGIN_TX,
@@ -113,7 +120,7 @@ int iscsip__login_open_initiator(struct iscsip__login **out, void *mem, size_t l
 				 const struct iscsip__login_initiator *who);
 int iscsip__login_open_target(struct iscsip__login **out, void *mem, size_t len, const struct iscsip__login_setup *setup);
 
-/* Wipes what should not stay in memory. The login is gone; the block is the host's again. */
+/* Wipes the block where anybody has authenticated. The login is gone; the block is the host's again. */
 void iscsip__login_close(struct iscsip__login *l);
 
 enum iscsip__login_want iscsip__login_want(const struct iscsip__login *l);

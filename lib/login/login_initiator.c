@@ -31,7 +31,7 @@ static bool initiator_may_go_without(const struct iscsip__login *l)
 static void initiator_send(struct iscsip__login *l)
 {
 	if (l->out.full) {
-		initiator_break(l, ISCSIP_EPROTO, "more answers than fit");
+		initiator_break(l, ISCSIP_EPROTO, ISCSIP__WHY("more answers than fit"));
 		return;
 	}
 	l->tx_empty = false;
@@ -159,23 +159,23 @@ static const char *initiator_check_header(const struct iscsip__login *l, const s
 	uint8_t asked_nsg = l->stage == NEGO_SECURITY ? NEGO_OPERATIONAL : NEGO_FULL;
 
 	if (pdu->itt != l->info.itt)
-		return "a response to another login";
+		return ISCSIP__WHY("a response to another login");
 	if (r->status_class) /* nothing else need be valid: deployed targets leave the ISID 0 in a refusal */
 		return NULL;
 	if (memcmp(r->isid, l->info.isid, sizeof r->isid) != 0)
-		return "a response to another session's login";
+		return ISCSIP__WHY("a response to another session's login");
 	if (r->version_active != 0)
-		return "a protocol version that was not offered";
+		return ISCSIP__WHY("a protocol version that was not offered");
 	if (r->csg != l->stage)
-		return "a response of another stage";
+		return ISCSIP__WHY("a response of another stage");
 	if (r->transit && (r->cont || !asked))
-		return "T in a response that may not have it";
+		return ISCSIP__WHY("T in a response that may not have it");
 	if (r->transit && (r->nsg <= r->csg || r->nsg == 2 || r->nsg > asked_nsg))
-		return "a next stage that was not asked for";
+		return ISCSIP__WHY("a next stage that was not asked for");
 	if (r->transit && r->nsg == NEGO_FULL && (r->tsih == 0 || (!l->nego.leading && r->tsih != l->info.tsih)))
-		return "a session handle that may not be";
+		return ISCSIP__WHY("a session handle that may not be");
 	if (l->tx_cont && !l->tx_empty && (pdu->data_len > 0 || r->cont))
-		return "text in answer to text that goes on";
+		return ISCSIP__WHY("text in answer to text that goes on");
 	return NULL;
 }
 
@@ -200,7 +200,7 @@ static void initiator_take_tag(struct iscsip__login *l, const struct iscsip_text
 	uint32_t tag;
 
 	if (iscsip_text_number_in(pair->value, pair->value_len, 0, 65535, &tag) != ISCSIP_OK) {
-		initiator_break(l, ISCSIP_EPROTO, "TargetPortalGroupTag is no number of 16 bits");
+		initiator_break(l, ISCSIP_EPROTO, ISCSIP__WHY("TargetPortalGroupTag is no number of 16 bits"));
 		return;
 	}
 	l->info.portal_group_tag = (uint16_t)tag;
@@ -214,7 +214,7 @@ int iscsip__login_initiator_key(struct iscsip__login *l, enum iscsip__key key, c
 	else if (key == ISCSIP__KEY_TARGET_PORTAL_GROUP_TAG)
 		initiator_take_tag(l, pair);
 	else if (key == ISCSIP__KEY_TARGET_NAME)
-		initiator_break(l, ISCSIP_EPROTO, "TargetName from a target during login");
+		initiator_break(l, ISCSIP_EPROTO, ISCSIP__WHY("TargetName from a target during login"));
 	return NEGO_OK;
 }
 
@@ -223,11 +223,11 @@ static void initiator_refused(struct iscsip__login *l)
 {
 	l->info.status = l->rx_status;
 	if (l->rx_status >> 8 == 1 && !l->redirected)
-		initiator_break(l, ISCSIP_EPROTO, "a redirection that does not say where to");
+		initiator_break(l, ISCSIP_EPROTO, ISCSIP__WHY("a redirection that does not say where to"));
 	else if (l->rx_status == ISCSIP_LOGIN_AUTHENTICATION_FAILED)
-		initiator_break(l, ISCSIP_EAUTH, "the target refused the authentication");
+		initiator_break(l, ISCSIP_EAUTH, ISCSIP__WHY("the target refused the authentication"));
 	else
-		initiator_break(l, ISCSIP_ELOGIN, "the target refused the login");
+		initiator_break(l, ISCSIP_ELOGIN, ISCSIP__WHY("the target refused the login"));
 }
 
 /* ------------------------------------------------------------------------------------------- security */
@@ -241,13 +241,13 @@ static void initiator_find_method(struct iscsip__login *l)
 	if (l->nego.open & bit) {
 		/* a target that has no security stage at all may say nothing and go on (RFC 7143 6.3.1) */
 		if (!l->rx_transit || !initiator_may_go_without(l))
-			initiator_break(l, ISCSIP_EAUTH, "the target did not choose an authentication method");
+			initiator_break(l, ISCSIP_EAUTH, ISCSIP__WHY("the target did not choose an authentication method"));
 		l->nego.open &= ~bit;
 		l->step = STEP_DONE;
 		return;
 	}
 	if (l->nego.refused & bit) {
-		initiator_break(l, ISCSIP_EAUTH, "the target takes none of the authentication methods");
+		initiator_break(l, ISCSIP_EAUTH, ISCSIP__WHY("the target takes none of the authentication methods"));
 		return;
 	}
 	l->info.auth_method = (uint8_t)l->nego.held[ISCSIP__KEY_AUTH_METHOD];
@@ -276,12 +276,12 @@ static void initiator_chap_challenged(struct iscsip__login *l)
 
 	iscsip__chap_algorithms(l->offer, &algorithms);
 	if (l->nego.refused & bit) {
-		initiator_break(l, ISCSIP_EAUTH, "the target takes none of the CHAP algorithms");
+		initiator_break(l, ISCSIP_EAUTH, ISCSIP__WHY("the target takes none of the CHAP algorithms"));
 		return;
 	}
 	if ((l->nego.open & bit) || l->chap.got != (GOT_CHAP_I | GOT_CHAP_C) ||
 	    !iscsip__prefs_have(&algorithms, l->nego.held[ISCSIP__KEY_CHAP_A])) {
-		initiator_break(l, ISCSIP_EPROTO, "a CHAP challenge that is not complete, or too much");
+		initiator_break(l, ISCSIP_EPROTO, ISCSIP__WHY("a CHAP challenge that is not complete, or too much"));
 		return;
 	}
 	l->info.chap_algorithm = (uint8_t)l->nego.held[ISCSIP__KEY_CHAP_A];
@@ -297,7 +297,7 @@ static void initiator_security(struct iscsip__login *l)
 
 	if ((l->chap.got && !chap_due) ||
 	    (l->nego.waiting & (iscsip__key_bit(ISCSIP__KEY_CHAP_A) | iscsip__key_bit(ISCSIP__KEY_AUTH_METHOD)))) {
-		initiator_break(l, ISCSIP_EPROTO, "keys of an authentication method that are not due");
+		initiator_break(l, ISCSIP_EPROTO, ISCSIP__WHY("keys of an authentication method that are not due"));
 		return;
 	}
 	switch (l->step) {
@@ -311,17 +311,18 @@ static void initiator_security(struct iscsip__login *l)
 		if (l->chap.got == (GOT_CHAP_N | GOT_CHAP_R))
 			iscsip__chap_ask(l, ISCSIP_CHAP_VERIFY_PEER);
 		else
-			initiator_break(l, ISCSIP_EAUTH, "the target left its own authentication out");
+			initiator_break(l, ISCSIP_EAUTH, ISCSIP__WHY("the target left its own authentication out"));
 		break;
 	case STEP_MECH:
 		if (l->mech_got)
 			l->want = LOGIN_ASK_AUTH;
 		else
-			initiator_break(l, ISCSIP_EAUTH, "the target left out a step of the authentication method");
+			initiator_break(l, ISCSIP_EAUTH,
+					ISCSIP__WHY("the target left out a step of the authentication method"));
 		break;
 	default:
 		if (l->mech_got)
-			initiator_break(l, ISCSIP_EPROTO, "keys of an authentication method that are not due");
+			initiator_break(l, ISCSIP_EPROTO, ISCSIP__WHY("keys of an authentication method that are not due"));
 		break;
 	}
 }
@@ -339,15 +340,16 @@ static void initiator_next_stage(struct iscsip__login *l)
 {
 	if (iscsip__login_out_left(l)) {
 		initiator_break(l, l->stage == NEGO_SECURITY ? ISCSIP_EAUTH : ISCSIP_EPROTO,
-				"the target ended a stage that was not finished");
+				ISCSIP__WHY("the target ended a stage that was not finished"));
 		return;
 	}
 	if (l->stage == NEGO_SECURITY && !initiator_is_content(l)) {
-		initiator_break(l, ISCSIP_EAUTH, "the target went on without the authentication that was demanded");
+		initiator_break(l, ISCSIP_EAUTH,
+				ISCSIP__WHY("the target went on without the authentication that was demanded"));
 		return;
 	}
 	if (l->stage == NEGO_OPERATIONAL && iscsip__nego_unanswered(&l->nego) && !(l->setup.flags & LOGIN_ALLOW_UNANSWERED)) {
-		initiator_break(l, ISCSIP_EPROTO, "the target left a key without an answer");
+		initiator_break(l, ISCSIP_EPROTO, ISCSIP__WHY("the target left a key without an answer"));
 		return;
 	}
 	if (l->rx_nsg == NEGO_FULL) {
@@ -367,7 +369,7 @@ static void initiator_proceed(struct iscsip__login *l)
 	if (l->error)
 		return;
 	if (l->out.full)
-		initiator_break(l, ISCSIP_EPROTO, "more answers than fit");
+		initiator_break(l, ISCSIP_EPROTO, ISCSIP__WHY("more answers than fit"));
 	else if (l->rx_transit)
 		initiator_next_stage(l);
 	else
@@ -413,7 +415,7 @@ void iscsip__login_initiator_go_on(struct iscsip__login *l, uint8_t purpose)
 void iscsip__login_initiator_auth(struct iscsip__login *l, const struct iscsip_auth_answer *answer)
 {
 	if (answer->step == ISCSIP_AUTH_REFUSE) {
-		initiator_break(l, ISCSIP_EAUTH, "the host's authentication method refused");
+		initiator_break(l, ISCSIP_EAUTH, ISCSIP__WHY("the host's authentication method refused"));
 		return;
 	}
 	if (answer->step == ISCSIP_AUTH_DONE) {

@@ -46,9 +46,9 @@ static void target_first_header(struct iscsip__login *l, const struct iscsip_pdu
 	l->info.expstatsn = r->expstatsn;
 	l->nego.leading = r->tsih == 0;
 	if (r->version_min > 0)
-		target_break(l, ISCSIP_LOGIN_UNSUPPORTED_VERSION, "no protocol version in common");
+		target_break(l, ISCSIP_LOGIN_UNSUPPORTED_VERSION, ISCSIP__WHY("no protocol version in common"));
 	if (r->csg > NEGO_OPERATIONAL)
-		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, "a login that begins in no stage");
+		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, ISCSIP__WHY("a login that begins in no stage"));
 	l->stage = r->csg;
 	iscsip__nego_enter(&l->nego, r->csg == NEGO_SECURITY ? NEGO_SECURITY : NEGO_OPERATIONAL);
 }
@@ -69,15 +69,16 @@ void iscsip__login_target_header(struct iscsip__login *l, const struct iscsip_pd
 	if (!l->requested)
 		target_first_header(l, pdu);
 	else if (!target_same_login(l, pdu))
-		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, "ISID, TSIH, CID, ITT, CmdSN or version changed during login");
+		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR,
+				ISCSIP__WHY("ISID, TSIH, CID, ITT, CmdSN or version changed during login"));
 	else if (r->csg != l->stage)
-		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, "a request of another stage");
+		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, ISCSIP__WHY("a request of another stage"));
 	if (r->cont && r->transit)
-		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, "C and T in one request");
+		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, ISCSIP__WHY("C and T in one request"));
 	if (r->transit && (r->nsg == 2 || r->nsg <= r->csg))
-		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, "no such step from stage to stage");
+		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, ISCSIP__WHY("no such step from stage to stage"));
 	if (l->tx_cont && (pdu->data_len > 0 || r->cont))
-		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, "text in answer to text that goes on");
+		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, ISCSIP__WHY("text in answer to text that goes on"));
 	l->rx_transit = r->transit;
 	l->rx_cont = r->cont;
 	l->rx_nsg = r->nsg;
@@ -92,23 +93,25 @@ int iscsip__login_target_key(struct iscsip__login *l, enum iscsip__key key, cons
 	switch (key) {
 	case ISCSIP__KEY_INITIATOR_NAME:
 		if (late)
-			target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, "InitiatorName after the first request");
+			target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, ISCSIP__WHY("InitiatorName after the first request"));
 		else if (!iscsip__login_keep_name(l, l->info.initiator_name, pair->value, pair->value_len))
-			target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, "InitiatorName is no name");
+			target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, ISCSIP__WHY("InitiatorName is no name"));
 		break;
 	case ISCSIP__KEY_TARGET_NAME:
 		if (late || l->bad_target || l->info.target_name[0])
-			target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, "TargetName twice, or after the first request");
+			target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR,
+					ISCSIP__WHY("TargetName twice, or after the first request"));
 		else
 			l->bad_target = !iscsip__login_keep_name(l, l->info.target_name, pair->value, pair->value_len);
 		break;
 	case ISCSIP__KEY_SESSION_TYPE:
 		if (late || (!iscsip__text_is(pair->value, pair->value_len, "Normal") && !l->nego.leading))
-			target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, "SessionType after the first request of a session");
+			target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR,
+					ISCSIP__WHY("SessionType after the first request of a session"));
 		else if (iscsip__text_is(pair->value, pair->value_len, "Discovery"))
 			l->info.session_type = ISCSIP_SESSION_DISCOVERY;
 		else if (!iscsip__text_is(pair->value, pair->value_len, "Normal"))
-			target_break(l, ISCSIP_LOGIN_SESSION_TYPE_UNSUPPORTED, "an unknown SessionType");
+			target_break(l, ISCSIP_LOGIN_SESSION_TYPE_UNSUPPORTED, ISCSIP__WHY("an unknown SessionType"));
 		break;
 	case ISCSIP__KEY_INITIATOR_ALIAS:
 		iscsip__login_keep_text(l->info.peer_alias, sizeof l->info.peer_alias, pair);
@@ -126,11 +129,11 @@ static void target_check_names(struct iscsip__login *l)
 	bool discovery = l->info.session_type == ISCSIP_SESSION_DISCOVERY;
 
 	if (!l->info.initiator_name[0])
-		target_break(l, ISCSIP_LOGIN_MISSING_PARAMETER, "no InitiatorName");
+		target_break(l, ISCSIP_LOGIN_MISSING_PARAMETER, ISCSIP__WHY("no InitiatorName"));
 	else if (l->bad_target)
-		target_break(l, ISCSIP_LOGIN_NOT_FOUND, "TargetName is no name");
+		target_break(l, ISCSIP_LOGIN_NOT_FOUND, ISCSIP__WHY("TargetName is no name"));
 	else if (!l->info.target_name[0] && !discovery)
-		target_break(l, ISCSIP_LOGIN_MISSING_PARAMETER, "no TargetName");
+		target_break(l, ISCSIP_LOGIN_MISSING_PARAMETER, ISCSIP__WHY("no TargetName"));
 	l->params.session_type = l->info.session_type;
 	l->nego.discovery = discovery;
 }
@@ -188,7 +191,7 @@ static uint8_t target_next_stage(const struct iscsip__login *l)
 static void target_reply(struct iscsip__login *l)
 {
 	if (!l->error && l->out.full)
-		target_break(l, ISCSIP_LOGIN_OUT_OF_RESOURCES, "more answers than fit");
+		target_break(l, ISCSIP_LOGIN_OUT_OF_RESOURCES, ISCSIP__WHY("more answers than fit"));
 	if (l->error) {
 		iscsip__login_target_refuse(l);
 		return;
@@ -273,25 +276,25 @@ static void target_find_method(struct iscsip__login *l)
 
 	if (l->nego.waiting & bit) {
 		if (l->nego.malformed & bit) {
-			target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, "AuthMethod is no list");
+			target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, ISCSIP__WHY("AuthMethod is no list"));
 			return;
 		}
 		method = iscsip__nego_choose(&l->nego, ISCSIP__KEY_AUTH_METHOD, &l->offer->auth_methods);
 		l->auth_rejected = method < 0;
 		if (method < 0)
-			target_break(l, ISCSIP_LOGIN_AUTHENTICATION_FAILED, "no authentication method in common");
+			target_break(l, ISCSIP_LOGIN_AUTHENTICATION_FAILED, ISCSIP__WHY("no authentication method in common"));
 		else
 			iscsip__out_text(&l->out, "AuthMethod", iscsip__login_method_name(l, (unsigned)method));
 		if (method >= 0)
 			target_begin_method(l, (unsigned)method);
 	} else if (l->nego.settled & bit) {
 		if (l->nego.refused & bit)
-			target_break(l, ISCSIP_LOGIN_AUTHENTICATION_FAILED, "the initiator will not authenticate");
+			target_break(l, ISCSIP_LOGIN_AUTHENTICATION_FAILED, ISCSIP__WHY("the initiator will not authenticate"));
 		else
 			target_begin_method(l, l->nego.held[ISCSIP__KEY_AUTH_METHOD]);
 	} else if (l->rx_transit && target_auth_required(l)) {
 		if (l->method_offered)
-			target_break(l, ISCSIP_LOGIN_AUTHENTICATION_FAILED, "the initiator will not authenticate");
+			target_break(l, ISCSIP_LOGIN_AUTHENTICATION_FAILED, ISCSIP__WHY("the initiator will not authenticate"));
 		else
 			iscsip__nego_propose(&l->nego, ISCSIP__KEY_AUTH_METHOD, &l->out);
 		l->method_offered = true;
@@ -306,12 +309,12 @@ static void target_chap_begin(struct iscsip__login *l)
 	int algorithm;
 
 	if (l->chap.got || (l->nego.malformed & bit)) {
-		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, "CHAP keys that are not due, or a malformed CHAP_A");
+		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, ISCSIP__WHY("CHAP keys that are not due, or a malformed CHAP_A"));
 	} else if (l->nego.waiting & bit) {
 		iscsip__chap_algorithms(l->offer, &algorithms);
 		algorithm = iscsip__nego_choose_own(&l->nego, ISCSIP__KEY_CHAP_A, &algorithms);
 		if (algorithm < 0) {
-			target_break(l, ISCSIP_LOGIN_AUTHENTICATION_FAILED, "no CHAP algorithm in common");
+			target_break(l, ISCSIP_LOGIN_AUTHENTICATION_FAILED, ISCSIP__WHY("no CHAP algorithm in common"));
 			return;
 		}
 		l->info.chap_algorithm = (uint8_t)algorithm;
@@ -320,7 +323,7 @@ static void target_chap_begin(struct iscsip__login *l)
 		iscsip__chap_put_challenge(l);
 		l->step = STEP_CHAP_R;
 	} else if (!l->method_new) {
-		target_break(l, ISCSIP_LOGIN_MISSING_PARAMETER, "no CHAP_A");
+		target_break(l, ISCSIP_LOGIN_MISSING_PARAMETER, ISCSIP__WHY("no CHAP_A"));
 	}
 }
 
@@ -330,11 +333,11 @@ static void target_chap_response(struct iscsip__login *l)
 	unsigned got = l->chap.got;
 
 	if (!(got & GOT_CHAP_N) || !(got & GOT_CHAP_R))
-		target_break(l, ISCSIP_LOGIN_MISSING_PARAMETER, "no CHAP_N or CHAP_R");
+		target_break(l, ISCSIP_LOGIN_MISSING_PARAMETER, ISCSIP__WHY("no CHAP_N or CHAP_R"));
 	else if (!(got & GOT_CHAP_I) != !(got & GOT_CHAP_C))
-		target_break(l, ISCSIP_LOGIN_MISSING_PARAMETER, "CHAP_I without CHAP_C, or the other way round");
+		target_break(l, ISCSIP_LOGIN_MISSING_PARAMETER, ISCSIP__WHY("CHAP_I without CHAP_C, or the other way round"));
 	else if ((got & GOT_CHAP_C) && iscsip__chap_reflected(l))
-		target_break(l, ISCSIP_LOGIN_AUTHENTICATION_FAILED, "the CHAP challenge was sent back");
+		target_break(l, ISCSIP_LOGIN_AUTHENTICATION_FAILED, ISCSIP__WHY("the CHAP challenge was sent back"));
 	else
 		iscsip__chap_ask(l, ISCSIP_CHAP_VERIFY_PEER);
 }
@@ -348,7 +351,7 @@ static void target_security(struct iscsip__login *l)
 	if (l->step == STEP_METHOD)
 		target_find_method(l);
 	else if (l->nego.waiting & iscsip__key_bit(ISCSIP__KEY_AUTH_METHOD))
-		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, "AuthMethod twice");
+		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, ISCSIP__WHY("AuthMethod twice"));
 	if (l->error)
 		return;
 	switch (l->step) {
@@ -362,11 +365,12 @@ static void target_security(struct iscsip__login *l)
 		if (l->mech_got)
 			l->want = LOGIN_ASK_AUTH;
 		else if (!l->method_new)
-			target_break(l, ISCSIP_LOGIN_MISSING_PARAMETER, "no key of the authentication method");
+			target_break(l, ISCSIP_LOGIN_MISSING_PARAMETER, ISCSIP__WHY("no key of the authentication method"));
 		break;
 	default:
 		if (stray)
-			target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, "keys of an authentication method that are not due");
+			target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR,
+					ISCSIP__WHY("keys of an authentication method that are not due"));
 		break;
 	}
 }
@@ -386,7 +390,7 @@ void iscsip__login_target_auth(struct iscsip__login *l, const struct iscsip_auth
 {
 	if (answer->step == ISCSIP_AUTH_REFUSE) {
 		target_break(l, answer->status ? answer->status : ISCSIP_LOGIN_AUTHENTICATION_FAILED,
-			     "the host's authentication method refused");
+			     ISCSIP__WHY("the host's authentication method refused"));
 	} else if (answer->step == ISCSIP_AUTH_DONE) {
 		l->step = STEP_DONE;
 		l->info.peer_authenticated = true;
@@ -437,9 +441,9 @@ void iscsip__login_target_pdu_end(struct iscsip__login *l)
 		return;
 	}
 	if (l->owed & l->nego.open & iscsip__key_bit(ISCSIP__KEY_AUTH_METHOD))
-		target_break(l, ISCSIP_LOGIN_AUTHENTICATION_FAILED, "the initiator will not authenticate");
+		target_break(l, ISCSIP_LOGIN_AUTHENTICATION_FAILED, ISCSIP__WHY("the initiator will not authenticate"));
 	else if (l->owed & l->nego.open)
-		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, "a proposal was left without an answer");
+		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, ISCSIP__WHY("a proposal was left without an answer"));
 	if (l->error)
 		iscsip__login_target_refuse(l);
 	else
@@ -480,7 +484,7 @@ int iscsip__login_access(struct iscsip__login *l, const struct iscsip__login_acc
 	if (l->alias && l->info.session_type == ISCSIP_SESSION_NORMAL)
 		iscsip__out_text(&l->out, "TargetAlias", l->alias);
 	if (l->stage == NEGO_OPERATIONAL && target_auth_required(l))
-		target_break(l, ISCSIP_LOGIN_AUTHENTICATION_FAILED, "a login without authentication");
+		target_break(l, ISCSIP_LOGIN_AUTHENTICATION_FAILED, ISCSIP__WHY("a login without authentication"));
 	if (l->error)
 		iscsip__login_target_refuse(l);
 	else

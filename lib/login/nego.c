@@ -198,13 +198,13 @@ static int nego_take_answer(struct iscsip__nego *n, enum iscsip__key key, const 
 			iscsip__params_set(n->params, key, k->def);
 		/* RFC 7143 6.2: the keys of that document must be understood */
 		if (word == ISCSIP__WORD_NOT_UNDERSTOOD && !(k->use & ISCSIP__USE_LATER))
-			return nego_broken(n, "a key of RFC 7143 was answered with NotUnderstood");
+			return nego_broken(n, ISCSIP__WHY("a key of RFC 7143 was answered with NotUnderstood"));
 		if (word == ISCSIP__WORD_REJECT && k->param_off != ISCSIP__NO_MEMBER && !nego_default_fits(n, key))
-			return nego_broken(n, "a key whose default is not acceptable was rejected");
+			return nego_broken(n, ISCSIP__WHY("a key whose default is not acceptable was rejected"));
 		return NEGO_OK;
 	}
 	if (!nego_selection_legal(n, key, pair, &v))
-		return nego_broken(n, "an answer that the proposal does not allow");
+		return nego_broken(n, ISCSIP__WHY("an answer that the proposal does not allow"));
 	n->held[key] = v;
 	if (k->param_off != ISCSIP__NO_MEMBER)
 		iscsip__params_set(n->params, key, v);
@@ -256,7 +256,7 @@ static int nego_take_declaration(struct iscsip__nego *n, enum iscsip__key key, c
 		rc = iscsip__key_number(key, pair->value, pair->value_len, &v);
 	}
 	if (rc != ISCSIP_OK)
-		return nego_broken(n, "a declaration that is no value of its key");
+		return nego_broken(n, ISCSIP__WHY("a declaration that is no value of its key"));
 	if (!nego_is_out_of_scope(n, k))
 		iscsip__params_set(n->params, key, v);
 	n->settled |= iscsip__key_bit(key);
@@ -269,7 +269,7 @@ static int nego_take_unknown(struct iscsip__nego *n, const struct iscsip_text_pa
 		return NEGO_OK;
 	/* no key of ours: a reserved word can be no answer, and an answer to it would go back and forth */
 	if (pair->value_off == 0 && iscsip__text_reserved(pair->value, pair->value_len) != ISCSIP__WORD_NONE)
-		return nego_broken(n, "a reserved word for a key that was never proposed");
+		return nego_broken(n, ISCSIP__WHY("a reserved word for a key that was never proposed"));
 	iscsip__out_named(out, pair->key, pair->key_len, "NotUnderstood");
 	return NEGO_OK;
 }
@@ -281,11 +281,11 @@ static int nego_take_proposal(struct iscsip__nego *n, enum iscsip__key key, cons
 	enum iscsip__reserved word = iscsip__text_reserved(pair->value, pair->value_len);
 
 	if (!(k->senders & (n->target ? ISCSIP__BY_INITIATOR : ISCSIP__BY_TARGET)))
-		return nego_broken(n, "a key that the other side alone may send");
+		return nego_broken(n, ISCSIP__WHY("a key that the other side alone may send"));
 	if (k->kind == ISCSIP__KIND_METHOD || k->kind == ISCSIP__KIND_COMMAND)
 		return NEGO_KEY_OF_OWNER;
 	if (word != ISCSIP__WORD_NONE)
-		return nego_broken(n, "a reserved word as a proposal");
+		return nego_broken(n, ISCSIP__WHY("a reserved word as a proposal"));
 	if (k->kind == ISCSIP__KIND_TEXT)
 		return NEGO_KEY_OF_OWNER;
 	if (nego_is_declared(k))
@@ -293,7 +293,8 @@ static int nego_take_proposal(struct iscsip__nego *n, enum iscsip__key key, cons
 	return nego_hold(n, key, pair);
 }
 
-int iscsip__nego_pair(struct iscsip__nego *n, const struct iscsip_text_pair *pair, struct iscsip__out *out, enum iscsip__key *key)
+int iscsip__nego_pair(struct iscsip__nego *n, const struct iscsip_text_pair *pair, struct iscsip__out *out,
+		enum iscsip__key *key)
 {
 	const struct iscsip__key_info *k;
 	uint64_t bit;
@@ -304,21 +305,23 @@ int iscsip__nego_pair(struct iscsip__nego *n, const struct iscsip_text_pair *pai
 	k = iscsip__key_info(*key);
 	bit = iscsip__key_bit(*key);
 	if (!nego_stage_allows(n, k))
-		return nego_broken(n, "a key that this stage does not have");
+		return nego_broken(n, ISCSIP__WHY("a key that this stage does not have"));
 	if (pair->value_off > 0)
-		return k->kind == ISCSIP__KIND_METHOD ? NEGO_KEY_OF_OWNER : nego_broken(n, "a value too long for its key");
+		return k->kind == ISCSIP__KIND_METHOD ? NEGO_KEY_OF_OWNER : nego_broken(n,
+				ISCSIP__WHY("a value too long for its key"));
 	/* an answer to a declaration says that it was not understood, no more; the peer's own declaration may follow */
 	if (nego_is_declared(k) && (n->sent & bit) &&
 	    iscsip__text_reserved(pair->value, pair->value_len) == ISCSIP__WORD_NOT_UNDERSTOOD) {
 		n->refused |= bit;
 		n->sent &= ~bit;
-		return k->use & ISCSIP__USE_LATER ? NEGO_OK : nego_broken(n, "a key of RFC 7143 was answered with NotUnderstood");
+		return k->use & ISCSIP__USE_LATER ? NEGO_OK : nego_broken(n,
+				ISCSIP__WHY("a key of RFC 7143 was answered with NotUnderstood"));
 	}
 	if ((n->seen & bit) && !(k->use & ISCSIP__USE_REPEAT))
-		return nego_broken(n, "a key came twice");
+		return nego_broken(n, ISCSIP__WHY("a key came twice"));
 	n->seen |= bit;
 	if (!pair->last && k->kind != ISCSIP__KIND_METHOD)
-		return nego_broken(n, "a value too long for its key");
+		return nego_broken(n, ISCSIP__WHY("a value too long for its key"));
 	if (n->open & bit)
 		return nego_take_answer(n, *key, pair);
 	return nego_take_proposal(n, *key, pair);
@@ -354,7 +357,7 @@ static int nego_answer_list(struct iscsip__nego *n, enum iscsip__key key, struct
 		return NEGO_OK;
 	}
 	if (!nego_default_fits(n, key))
-		return nego_broken(n, "a list without a value that is acceptable here");
+		return nego_broken(n, ISCSIP__WHY("a list without a value that is acceptable here"));
 	nego_refuse(n, key, "Reject", out);
 	return NEGO_OK;
 }
@@ -375,7 +378,8 @@ static int nego_answer(struct iscsip__nego *n, enum iscsip__key key, struct iscs
 	if ((n->malformed & bit) || nego_is_out_of_scope(n, k)) {
 		nego_refuse(n, key, "Reject", out);
 		return nego_default_fits(n, key) || nego_is_out_of_scope(n, k)
-			       ? NEGO_OK : nego_broken(n, "no value for a key whose default is not acceptable here");
+			       ? NEGO_OK : nego_broken(n,
+					ISCSIP__WHY("no value for a key whose default is not acceptable here"));
 	}
 	if (k->kind == ISCSIP__KIND_LIST)
 		return nego_answer_list(n, key, out);
@@ -573,7 +577,7 @@ int iscsip__nego_finish(struct iscsip__nego *n)
 	/* the sender of unsolicited data can always send less; a receiver has to be promised it */
 	if (p->first_burst_length > p->max_burst_length) {
 		if (n->target && n->leading && !n->discovery && !(p->initial_r2t && !p->immediate_data))
-			return nego_broken(n, "FirstBurstLength over MaxBurstLength");
+			return nego_broken(n, ISCSIP__WHY("FirstBurstLength over MaxBurstLength"));
 		p->first_burst_length = p->max_burst_length;
 	}
 	if (p->error_recovery_level > 0 && p->data_sequence_in_order)

@@ -25,7 +25,7 @@ const char *iscsip_text_strerror(int err)
 	case ISCSIP_TEXT_ERANGE:
 		return "a number out of range";
 	default:
-		return iscsip_err_is_fatal(err) ? "a fatal error" : "no text error";
+		return "no text error";
 	}
 }
 
