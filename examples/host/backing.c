@@ -48,6 +48,8 @@ static void option(struct backing *b, const char *text, const char *word, uint64
 		b->read_only = true;
 	else if (strncmp(word, "create=", 7) == 0 && b->path)
 		*create = option_size("--lun: create", word + 7);
+	else if (strcmp(word, "removable") == 0)
+		b->removable = true;
 	else if (strcmp(word, "block=512") == 0)
 		b->block_size = 512;
 	else if (strcmp(word, "block=4096") == 0)
@@ -55,7 +57,7 @@ static void option(struct backing *b, const char *text, const char *word, uint64
 	else if (strncmp(word, "serial=", 7) == 0 && word[7])
 		b->serial = need_copy(word + 7);
 	else
-		usage_error("--lun: '%s': '%s' is none of ro, create=SIZE (files), block=512, block=4096, serial=TEXT",
+		usage_error("--lun: '%s': '%s' is none of ro, removable, create=SIZE (files), block=512, block=4096, serial=TEXT",
 			    text, word);
 }
 

@@ -2,7 +2,7 @@
 /*
  * Where the bytes of a logical unit are: memory, or a regular file or block device. Gives the disk its storage callbacks.
  *
- * `ram:SIZE` or `file:PATH`, then `,ro` `,create=SIZE` `,block=512|4096` `,serial=TEXT`.
+ * `ram:SIZE` or `file:PATH`, then `,ro` `,create=SIZE` `,block=512|4096` `,serial=TEXT` `,removable`.
  */
 #ifndef HOST_BACKING_H
 #define HOST_BACKING_H
@@ -19,6 +19,7 @@ struct backing {
 	uint64_t size;
 	uint32_t block_size;
 	bool read_only;
+	bool removable;           /* the medium can be ejected */
 	bool thin;                /* space can be given back */
 	struct loop *loop;        /* where answers are given */
 	const struct iscsip_storage_ops *ops;

@@ -38,7 +38,7 @@ static void help(void)
 	       "  --listen ADDRESS:PORT    where to listen (default 127.0.0.1:3260; IPv6 as [::1]:3260); repeatable\n"
 	       "  --target NAME            open a target (an iqn., eui. or naa. name); repeatable\n"
 	       "  --lun N=BACKING          add a logical unit to it: ram:SIZE or file:PATH,\n"
-	       "                           then ,ro ,create=SIZE ,block=512|4096 ,serial=TEXT\n"
+	       "                           then ,ro ,create=SIZE ,block=512|4096 ,serial=TEXT ,removable\n"
 	       "  --lun-file FILE          more units, a line N=BACKING each; read again on SIGHUP\n"
 	       "  --auth FILE              demand CHAP: lines 'incoming USER SECRET' and 'outgoing USER SECRET'\n"
 	       "  --allow ADDRESS[/BITS]   who may connect, by address; repeatable\n"
