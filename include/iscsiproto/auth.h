@@ -94,7 +94,7 @@ ISCSIP_API int iscsip_chap_response(int algorithm, uint8_t identifier, const voi
 struct iscsip_auth_item {
 	const char *key;   /**< Key name, one of the method's (SRP_A, KRB_AP_REQ, ...). */
 	const void *value; /**< Text, or bytes that the library sends as base64. */
-	size_t len;        /**< Bytes of it. */
+	size_t len;        /**< Bytes of it; binary ones of KRB5 up to 65536, of SRP up to 1024 (RFC 7143 12.1.1, 12.1.2). */
 	bool binary;       /**< Bytes, not text. */
 };
 
@@ -124,7 +124,8 @@ struct iscsip_auth_answer {
 ISCSIP_API int iscsip_login_chap(struct iscsip_conn *c, const struct iscsip_chap_answer *a);
 
 /** @brief Answers `auth_step`. @param[in,out] c the connection. @param[in] a the answer.
- *  @retval ISCSIP_OK taken. @retval ISCSIP_ESTATE nothing was asked. */
+ *  @retval ISCSIP_OK taken. @retval ISCSIP_ESTATE nothing was asked. @retval ISCSIP_EINVAL a step that is none, or an item that
+ *  may not be sent (a key that is no label of RFC 7143 6.1, a binary value that is empty or too long); the question stands. */
 ISCSIP_API int iscsip_login_auth(struct iscsip_conn *c, const struct iscsip_auth_answer *a);
 
 #ifdef __cplusplus

@@ -283,7 +283,8 @@ static int ini_respond(struct ini_conn *ic, struct iscsip_task *t)
 		return err;
 	if (r->response == ISCSIP_RESPONSE_COMPLETED) {
 		t->result.status = r->status;
-		t->result.status_qualifier = r->status_qualifier;
+		if (ic->s->base.params.iscsi_protocol_level >= 2) /* RFC 7144 5.2.1 */
+			t->result.status_qualifier = r->status_qualifier;
 		ini_result_flags(t, r->overflow, r->underflow, r->residual);
 		if (t->out_vec && t->in_vec && r->bidi_overflow) {
 			t->result.in_overflow = true;

@@ -20,12 +20,16 @@
 
 /* --- the request --- */
 
-/* Whether a key may be sent in full feature phase: those of the table that may, and those that the library does not know. */
-static bool ini_text_key_ok(const char *key, size_t len)
+/* Whether a key may be sent in full feature phase: those of the table that may, and those that the library does not know,
+   of which a vendor's belong to normal sessions (13.22). */
+static bool ini_text_key_ok(const struct ini_conn *ic, const char *key, size_t len)
 {
 	enum iscsip__key k = iscsip__key_find(key, len);
+	bool vendor = len > 2 && key[0] == 'X' && key[1] == '-';
 
-	return k == ISCSIP__KEY_COUNT || (iscsip__key_info(k)->use & ISCSIP__USE_FULL) != 0;
+	if (k != ISCSIP__KEY_COUNT)
+		return (iscsip__key_info(k)->use & ISCSIP__USE_FULL) != 0;
+	return iscsip__text_is_label(key, len) && !(vendor && ic->s->base.params.session_type == ISCSIP_SESSION_DISCOVERY);
 }
 
 static const char *ini_text_seek(const char *text, char what, size_t len)
@@ -37,7 +41,7 @@ static const char *ini_text_seek(const char *text, char what, size_t len)
 }
 
 /* One pair of the host's: its length with the NUL, or 0 where it is none. */
-static size_t ini_text_pair(const char *text, size_t len, uint32_t *mrdsl)
+static size_t ini_text_pair(const struct ini_conn *ic, const char *text, size_t len, uint32_t *mrdsl)
 {
 	const char *equals = ini_text_seek(text, '=', len);
 	const char *end = ini_text_seek(text, 0, len);
@@ -46,7 +50,7 @@ static size_t ini_text_pair(const char *text, size_t len, uint32_t *mrdsl)
 	if (!end || !equals || equals > end || equals == text)
 		return 0;
 	key_len = (size_t)(equals - text);
-	if (!ini_text_key_ok(text, key_len))
+	if (!ini_text_key_ok(ic, text, key_len))
 		return 0;
 	if (iscsip__text_is(text, key_len, MRDSL) &&
 	    iscsip_text_number_in(equals + 1, (size_t)(end - equals - 1), 512, ISCSIP_DATA_LEN_MAX, mrdsl))
@@ -54,11 +58,11 @@ static size_t ini_text_pair(const char *text, size_t len, uint32_t *mrdsl)
 	return (size_t)(end - text) + 1u;
 }
 
-static bool ini_text_sound(const char *text, size_t len, uint32_t *mrdsl)
+static bool ini_text_sound(const struct ini_conn *ic, const char *text, size_t len, uint32_t *mrdsl)
 {
 	*mrdsl = 0;
 	while (len) {
-		size_t n = ini_text_pair(text, len, mrdsl);
+		size_t n = ini_text_pair(ic, text, len, mrdsl);
 
 		if (n == 0)
 			return false;
@@ -93,7 +97,7 @@ int iscsip_initiator_text(struct iscsip_conn *c, const char *text, size_t len, v
 	(void)now;
 	if (!ini_usable(ic))
 		return ISCSIP_ESTATE;
-	if (len > UINT32_MAX || (len && !text) || !ini_text_sound(text, len, &mrdsl))
+	if (len > UINT32_MAX || (len && !text) || !ini_text_sound(ic, text, len, &mrdsl))
 		return ISCSIP_EINVAL;
 	if (ic->text.busy || ic->text.refs)
 		return ISCSIP_EAGAIN;

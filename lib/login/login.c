@@ -199,6 +199,16 @@ void iscsip__login_break(struct iscsip__login *l, int err, uint16_t status, cons
 
 /* -------------------------------------------------------------------------------------------- text out */
 
+/* What a mechanism may send: keys that are labels, binary values up to the lengths of RFC 7143 12.1, 12.1.1 and 12.1.2. */
+static bool login_item_fits(const struct iscsip__login *l, const struct iscsip_auth_item *item)
+{
+	size_t most = l->info.auth_method == ISCSIP_AUTH_KRB5 ? 65536 : l->info.auth_method == ISCSIP_AUTH_SRP ? 1024 : SIZE_MAX;
+
+	if (!item->key || !iscsip__text_is_label(item->key, iscsip__text_length(item->key)))
+		return false;
+	return !item->binary || (item->len > 0 && item->len <= most);
+}
+
 bool iscsip__login_items(struct iscsip__login *l, const struct iscsip_auth_answer *answer)
 {
 	int i;
@@ -207,7 +217,7 @@ bool iscsip__login_items(struct iscsip__login *l, const struct iscsip_auth_answe
 		return false;
 	for (i = 0; i < answer->count; i++) {
 		l->items[i] = answer->items[i];
-		if (!l->items[i].key || (l->items[i].binary && l->items[i].len == 0))
+		if (!login_item_fits(l, &l->items[i]))
 			return false;
 	}
 	l->item_count = answer->count;

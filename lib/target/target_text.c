@@ -55,7 +55,8 @@ static void text_break(struct tgt_text *x, uint8_t reason)
 	x->bad = true;
 }
 
-/* A key that the library does not know: perhaps the host does. The value is written where it will be sent from. */
+/* A key that the library does not know: perhaps the host does. The value is written where it will be sent from. Keys of vendors
+   belong to normal sessions (13.22). */
 static bool host_knows(struct iscsip_conn *c, struct tgt_text *x, const struct iscsip_text_pair *pair)
 {
 	const struct iscsip_target_ops *ops = tgt_session_of(c)->ops;
@@ -64,6 +65,8 @@ static bool host_knows(struct iscsip_conn *c, struct tgt_text *x, const struct i
 	ptrdiff_t n;
 
 	if (!ops->text || pair->value_off || !pair->last || room < head + 1)
+		return false;
+	if (x->nego.discovery && pair->key_len > 1 && pair->key[0] == 'X' && pair->key[1] == '-')
 		return false;
 	memcpy(key, pair->key, pair->key_len);
 	key[pair->key_len] = '\0';

@@ -291,6 +291,14 @@ static bool offer_text_fits(const char *s)
 	return n > 0 && n <= 255 && iscsip_text_is_utf8(s, n);
 }
 
+/* The name of an extension method: a label (12.1), and not in the formats of extension keys and digests (14). */
+static bool offer_method_fits(const char *s)
+{
+	size_t n = iscsip__text_length(s);
+
+	return iscsip__text_is_label(s, n) && !(n > 1 && (s[0] == 'X' || s[0] == 'Y') && s[1] == '-');
+}
+
 /* The rules between members; answers the key at fault, or ISCSIP__KEY_COUNT. */
 static enum iscsip__key offer_rule_broken(const struct iscsip_offer *o)
 {
@@ -301,7 +309,7 @@ static enum iscsip__key offer_rule_broken(const struct iscsip_offer *o)
 		return ISCSIP__KEY_FIRST_BURST_LENGTH;
 	if (o->mutual_auth && iscsip__prefs_have(&o->auth_methods, ISCSIP_AUTH_NONE))
 		return ISCSIP__KEY_AUTH_METHOD;
-	if (iscsip__prefs_have(&o->auth_methods, ISCSIP_AUTH_EXTENSION) && (!o->auth_extension || !offer_text_fits(o->auth_extension)))
+	if (iscsip__prefs_have(&o->auth_methods, ISCSIP_AUTH_EXTENSION) && (!o->auth_extension || !offer_method_fits(o->auth_extension)))
 		return ISCSIP__KEY_AUTH_METHOD;
 	/* RFC 7143 13.23: whoever negotiates the key offers at least these two */
 	if (!plain && !(iscsip__prefs_have(reports, ISCSIP_TASK_REPORTING_RFC3720) &&

@@ -30,6 +30,15 @@ static bool text_key_char(uint8_t c)
 	return c < 128 && (text_key_chars[c >> 5] >> (c & 31) & 1);
 }
 
+bool iscsip__text_is_label(const char *s, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && text_key_char((uint8_t)s[i]) && s[i] != '#'; i++)
+		;
+	return n > 0 && i == n && n <= ISCSIP_KEY_MAX && s[0] >= 'A' && s[0] <= 'Z';
+}
+
 void iscsip_text_reader_init(struct iscsip_text_reader *r, void *buf, size_t value_max, unsigned flags)
 {
 	r->buf = buf;

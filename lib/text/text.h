@@ -124,6 +124,9 @@ static inline bool iscsip__text_is(const char *s, size_t n, const char *word)
 	return i == n && !word[i];
 }
 
+/* Whether n bytes are a standard-label: 1 to 63 of its characters, the first a capital letter (RFC 7143 6.1). */
+bool iscsip__text_is_label(const char *s, size_t n);
+
 /* The three answers that are reserved words (RFC 7143 6.2). */
 enum iscsip__reserved {
 	ISCSIP__WORD_NONE, /* an ordinary value */
