@@ -85,7 +85,7 @@ struct iscsip_config {
 	size_t struct_size;              /**< Set by iscsip_config_init(). */
 	struct iscsip_limits limits;     /**< See there. */
 	const struct iscsip_host *host;  /**< The host's services. Required. */
-	const struct iscsip_offer *offer; /**< Keys: what is offered and accepted (params.h). Required. */
+	const struct iscsip_offer *offer; /**< Keys: what is offered and accepted (params.h), with ErrorRecoveryLevel 0. Required. */
 	const char *node_name;           /**< Initiator: its InitiatorName. Target: unused (names come with the login). */
 	const char *node_alias;          /**< InitiatorAlias or TargetAlias to declare, or NULL. */
 	uint32_t flags;                  /**< #iscsip_config_flag bits. */

@@ -124,7 +124,8 @@ ISCSIP_API int iscsip_target_session_init(struct iscsip_session **out, void *mem
 
 /** @brief Answers `identify`. @param[in,out] c the connection. @param[in] terms what is granted; NULL: all defaults, tag 1.
  *  @retval ISCSIP_OK taken. @retval ISCSIP_ESTATE nothing was asked. @retval ISCSIP_EINVAL the offer lets PDUs come in any order
- *  (data_pdu_in_order No), but that of the configuration does not: the session has no room to follow that. */
+ *  (data_pdu_in_order No), but that of the configuration does not: the session has no room to follow that;
+ *  or it has an ErrorRecoveryLevel above 0. */
 ISCSIP_API int iscsip_login_grant(struct iscsip_conn *c, const struct iscsip_login_terms *terms);
 
 /**

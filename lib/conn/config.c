@@ -44,5 +44,8 @@ int iscsip_config_check(const struct iscsip_config *cfg)
 		return ISCSIP_EINVAL;
 	if (!cfg->host || cfg->host->struct_size < sizeof *cfg->host || !cfg->host->random)
 		return ISCSIP_EINVAL;
-	return cfg->offer && iscsip_offer_check(cfg->offer, NULL) == ISCSIP_OK ? ISCSIP_OK : ISCSIP_EINVAL;
+	if (!cfg->offer || iscsip_offer_check(cfg->offer, NULL))
+		return ISCSIP_EINVAL;
+	/* a level that is proposed or taken has to be kept (RFC 7143 7.1.5) */
+	return cfg->offer->error_recovery_level == 0 ? ISCSIP_OK : ISCSIP_EINVAL;
 }

@@ -145,10 +145,10 @@ static void ini_out_payload(struct tx_unit *u, const struct iscsip_task *t, stru
 	p->out_pos = off + len;
 }
 
-/* Bytes of the next PDU of a sequence of which `left` remain. */
+/* Bytes of the next PDU of a sequence of which `left` remain: whole words but at its end (11.7.7). */
 static uint32_t ini_out_piece(const struct ini_conn *ic, uint32_t left)
 {
-	return left < ic->c->tx_limit ? left : ic->c->tx_limit;
+	return left <= ic->c->tx_limit ? left : ic->c->tx_limit & ~3u;
 }
 
 static void ini_out_make(struct ini_conn *ic, struct iscsip_task *t, uint32_t off, uint32_t len, uint32_t ttt,

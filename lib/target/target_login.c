@@ -89,6 +89,8 @@ int iscsip_login_grant(struct iscsip_conn *c, const struct iscsip_login_terms *g
 	/* a session has room for the order of PDUs only where its configuration says so */
 	if (g && g->offer && !g->offer->data_pdu_in_order && c->cfg->offer->data_pdu_in_order)
 		return ISCSIP_EINVAL;
+	if (g && g->offer && g->offer->error_recovery_level > 0)
+		return ISCSIP_EINVAL;
 	if (g) {
 		access.portal_group_tag = g->portal_group_tag;
 		access.offer = g->offer;

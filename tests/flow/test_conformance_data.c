@@ -424,6 +424,30 @@ static void status_and_sense_wait_for_the_data_that_is_still_to_come(void **stat
 	rig_close(&R);
 }
 
+static void a_failure_of_the_target_counts_no_data_in_and_carries_no_flags(void **state)
+{
+	const struct iscsip_cmd_status st = { .response = ISCSIP_RESPONSE_FAILURE, .status = 2, .in_total = 9999 };
+	struct iscsip_vec v = { data, 512 };
+	struct iscsip_pdu h;
+	struct peer_pdu got;
+
+	(void)state;
+	rig_init(&R);
+	rig_open(&R, "", 1);
+	R.manual = true;
+	h = rig_read(&R, 0, 1024);
+	send(&h);
+	assert_int_equal(iscsip_cmd_send_data(R.cmds[0], &v, 1, 512, false), ISCSIP_OK);
+	assert_int_equal(iscsip_cmd_complete(R.cmds[0], &st), ISCSIP_OK);
+	(void)rig_expect(&R, ISCSIP_OP_DATA_IN);
+	got = rig_expect(&R, ISCSIP_OP_SCSI_RESPONSE);
+	assert_int_equal(got.h.scsi_response.response, ISCSIP_RESPONSE_FAILURE);
+	assert_int_equal(got.h.scsi_response.expdatasn, 0);
+	assert_int_equal(got.bhs[1], 0x80);
+	assert_int_equal(got.h.scsi_response.residual, 0);
+	rig_close(&R);
+}
+
 static void pad_bytes_are_sent_as_0_and_taken_as_anything(void **state)
 {
 	struct iscsip_pdu h;
@@ -460,6 +484,7 @@ int main(void)
 		cmocka_unit_test(a_snack_at_level_0_is_refused_and_the_command_it_names_ends),
 		cmocka_unit_test(data_in_at_level_0_asks_for_no_acknowledgment_and_carries_status_only_at_its_end),
 		cmocka_unit_test(status_and_sense_wait_for_the_data_that_is_still_to_come),
+		cmocka_unit_test(a_failure_of_the_target_counts_no_data_in_and_carries_no_flags),
 		cmocka_unit_test(pad_bytes_are_sent_as_0_and_taken_as_anything),
 	};
 

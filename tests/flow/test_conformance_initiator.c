@@ -225,7 +225,7 @@ static void r2ts_are_answered_with_exactly_what_they_ask_for(void **state)
 	it_init(&R);
 	R.offer.immediate_data = false;
 	R.offer.initial_r2t = true;
-	R.target_offer.max_recv_data_segment_length = 1024;
+	R.target_offer.max_recv_data_segment_length = 1027; /* no multiple of words */
 	it_open(&R);
 	it_login(&R);
 	it_write(&k, out, 20000);
@@ -245,7 +245,7 @@ static void r2ts_are_answered_with_exactly_what_they_ask_for(void **state)
 			assert_int_equal(R.got.h.data_out.ttt, 0x100 + sn);
 			assert_int_equal(R.got.h.data_out.datasn, datasn++);
 			assert_int_equal(R.got.h.data_out.buffer_offset, at);
-			assert_true(R.got.h.data_len <= 1024);
+			assert_true(R.got.h.data_len <= 1027);
 			assert_memory_equal(R.got.data, out + at, R.got.h.data_len);
 			at += R.got.h.data_len;
 			assert_true(at <= off + len);
@@ -517,6 +517,130 @@ static void task_tags_are_unique_while_their_task_lives_and_never_the_reserved_o
 	it_end(&R);
 }
 
+static void a_residual_count_without_a_flag_is_ignored(void **state)
+{
+	struct iscsip_pdu p;
+	struct it_task k;
+
+	(void)state;
+	it_begin(&R);
+	it_write(&k, out, 512);
+	p = it_pdu_response(submit_command(&k), 0);
+	p.scsi_response.residual = 100;
+	p.scsi_response.bidi_residual = 100;
+	it_give(&R, &p, NULL, 0);
+	assert_true(it_is_done(&R, &k));
+	assert_int_equal(k.t.result.out_residual, 0);
+	assert_false(k.t.result.out_overflow);
+	assert_int_equal(k.t.result.in_residual, 0);
+	R.done_count = 0;
+	it_write(&k, out, 512);
+	p = it_pdu_response(submit_command(&k), 0);
+	p.scsi_response.underflow = true;
+	p.scsi_response.residual = 100;
+	it_give(&R, &p, NULL, 0);
+	assert_int_equal(k.t.result.out_residual, 100);
+	it_end(&R);
+}
+
+static void requests_of_one_exchange_of_text_are_alike_and_a_final_answers_tag_is_ignored(void **state)
+{
+	static char text[1400];
+	struct iscsip_pdu p;
+	uint32_t itt, n, sent = 0;
+
+	(void)state;
+	memset(text, 'x', sizeof text);
+	memcpy(text, "X-org.test.a=", 13);
+	text[sizeof text - 1] = 0;
+	it_init(&R);
+	R.target_offer.max_recv_data_segment_length = 512;
+	it_open(&R);
+	it_login(&R);
+	assert_int_equal(iscsip_initiator_text(R.c, text, sizeof text, &R, R.now), ISCSIP_OK);
+	it_take(&R, ISCSIP_OP_TEXT_REQUEST);
+	itt = R.got.h.itt;
+	for (n = 0;; n++) {
+		sent += R.got.h.data_len;
+		assert_true(R.got.h.data_len <= 512);
+		assert_int_equal(R.got.h.itt, itt);
+		assert_true(R.got.h.immediate);
+		assert_int_equal(R.got.h.final, sent == sizeof text);
+		assert_int_equal(R.got.h.text_request.cont, sent != sizeof text);
+		assert_int_equal(R.got.h.text_request.ttt, n ? 30 + n : ISCSIP_TAG_NONE);
+		assert_true(R.got.h.lun == (n ? (uint64_t)n << 48 : 0));
+		/* one at a time */
+		assert_int_equal(iscsip_initiator_text(R.c, text, sizeof text, &R, R.now), ISCSIP_EAGAIN);
+		it_quiet(&R);
+		p = it_pdu(ISCSIP_OP_TEXT_RESPONSE, itt);
+		p.final = sent == sizeof text;
+		p.text_response.ttt = 31 + n;
+		p.lun = (uint64_t)(n + 1) << 48;
+		it_give(&R, &p, NULL, 0);
+		if (sent == sizeof text)
+			break;
+		it_take(&R, ISCSIP_OP_TEXT_REQUEST);
+	}
+	assert_int_equal(n, 2);
+	assert_int_equal(R.text_ends, 1);
+	assert_int_equal(R.text_err, ISCSIP_OK);
+	it_quiet(&R);
+	it_end(&R);
+}
+
+static void every_request_of_a_login_has_the_same_identity_and_version_0(void **state)
+{
+	struct iscsip_pdu first, p;
+	int i;
+
+	(void)state;
+	it_init(&R);
+	it_open(&R);
+	it_take(&R, ISCSIP_OP_LOGIN_REQUEST);
+	first = R.got.h;
+	assert_int_equal(first.login_request.version_max, 0);
+	assert_int_equal(first.login_request.version_min, 0);
+	assert_int_equal(first.login_request.tsih, 0);
+	assert_int_equal(first.login_request.cid, 1);
+	assert_memory_equal(first.login_request.isid, "\x40\1\2\3\4\5", 6);
+	for (i = 0; i < 5; i++) {
+		p = it_pdu(ISCSIP_OP_LOGIN_RESPONSE, first.itt);
+		p.final = false;
+		p.login_response.csg = first.login_request.csg;
+		memcpy(p.login_response.isid, first.login_request.isid, 6);
+		it_give(&R, &p, NULL, 0);
+		it_take(&R, ISCSIP_OP_LOGIN_REQUEST);
+		assert_int_equal(R.got.h.itt, first.itt);
+		assert_int_equal(R.got.h.login_request.version_max, 0);
+		assert_int_equal(R.got.h.login_request.version_min, 0);
+		assert_int_equal(R.got.h.login_request.tsih, 0);
+		assert_int_equal(R.got.h.login_request.cid, 1);
+		assert_int_equal(R.got.h.login_request.cmdsn, first.login_request.cmdsn);
+		assert_memory_equal(R.got.h.login_request.isid, first.login_request.isid, 6);
+	}
+	it_end(&R);
+}
+
+static void a_session_that_failed_comes_again_with_its_isid_and_without_a_handle(void **state)
+{
+	struct it_task k;
+
+	(void)state;
+	it_begin(&R);
+	plain(&k);
+	(void)submit_command(&k);
+	it_close(&R);
+	assert_int_equal(R.state, ISCSIP_SESSION_FAILED);
+	free(R.conn_mem);
+	R.logins = 0;
+	R.out_len = 0;
+	it_open(&R);
+	it_take(&R, ISCSIP_OP_LOGIN_REQUEST);
+	assert_memory_equal(R.got.h.login_request.isid, "\x40\1\2\3\4\5", 6);
+	assert_int_equal(R.got.h.login_request.tsih, 0);
+	it_end(&R);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -532,6 +656,10 @@ int main(void)
 		cmocka_unit_test(a_pdu_that_is_not_well_formed_ends_the_connection_and_its_tasks),
 		cmocka_unit_test(a_late_answer_to_task_management_is_dropped),
 		cmocka_unit_test(a_nop_in_is_answered_only_if_it_asks),
+		cmocka_unit_test(a_residual_count_without_a_flag_is_ignored),
+		cmocka_unit_test(requests_of_one_exchange_of_text_are_alike_and_a_final_answers_tag_is_ignored),
+		cmocka_unit_test(every_request_of_a_login_has_the_same_identity_and_version_0),
+		cmocka_unit_test(a_session_that_failed_comes_again_with_its_isid_and_without_a_handle),
 		cmocka_unit_test(task_tags_are_unique_while_their_task_lives_and_never_the_reserved_one),
 	};
 

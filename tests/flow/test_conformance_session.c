@@ -367,6 +367,98 @@ static void a_refused_or_redirected_login_closes_the_connection(void **state)
 	}
 }
 
+static void every_response_of_a_login_has_the_same_version_and_no_tsih_but_the_last(void **state)
+{
+	static const char names[] = "InitiatorName=iqn.2001-04.test:peer\0TargetName=iqn.2001-04.test:disk";
+	struct iscsip_pdu h = { .opcode = ISCSIP_OP_LOGIN_REQUEST, .immediate = true, .itt = 5 };
+	struct peer_pdu got;
+	int i;
+
+	(void)state;
+	rig_init(&R);
+	rig_connect(&R, 0);
+	h.login_request.csg = ISCSIP_STAGE_OPERATIONAL;
+	h.login_request.version_max = 3;
+	h.login_request.cmdsn = R.cmdsn;
+	h.login_request.cid = 4;
+	for (i = 0; i < 4; i++) {
+		h.login_request.transit = i == 3;
+		h.login_request.nsg = i == 3 ? 3 : 0;
+		peer_send(&R.peer[0], &h, names, i ? 0 : sizeof names);
+		got = rig_expect(&R, ISCSIP_OP_LOGIN_RESPONSE);
+		assert_int_equal(got.h.login_response.status_class, 0);
+		assert_int_equal(got.h.login_response.version_max, 0);
+		assert_int_equal(got.h.login_response.version_active, 0);
+		assert_int_equal(got.h.login_response.statsn, R.cfg.initial_statsn + (uint32_t)i);
+		/* T comes only where it was asked for, and the TSIH with it alone */
+		assert_int_equal(got.h.login_response.transit, i == 3);
+		assert_int_equal(got.h.login_response.tsih, i == 3 ? 7 : 0);
+	}
+	assert_int_equal(iscsip_conn_cid(R.conn[0]), 4);
+	rig_close(&R);
+}
+
+static void a_level_that_is_not_built_is_neither_offered_nor_taken(void **state)
+{
+	struct iscsip_login_terms terms = { .portal_group_tag = 1 };
+	struct iscsip_offer high;
+	struct peer_pdu got;
+
+	(void)state;
+	rig_init(&R);
+	R.offer.error_recovery_level = 1;
+	assert_int_equal(iscsip_config_check(&R.cfg), ISCSIP_EINVAL);
+	R.offer.error_recovery_level = 0;
+	assert_int_equal(iscsip_config_check(&R.cfg), ISCSIP_OK);
+	R.grant_later = true;
+	rig_connect(&R, 0);
+	assert_false(rig_login(&R, 0, RIG_PAIRS("ErrorRecoveryLevel=2"), &got));
+	high = R.offer;
+	high.error_recovery_level = 1;
+	terms.offer = &high;
+	assert_int_equal(iscsip_login_grant(R.conn[0], &terms), ISCSIP_EINVAL);
+	terms.offer = NULL;
+	assert_int_equal(iscsip_login_grant(R.conn[0], &terms), ISCSIP_OK);
+	got = rig_expect(&R, ISCSIP_OP_LOGIN_RESPONSE);
+	assert_int_equal(got.h.login_response.status_class, 0);
+	assert_int_equal(R.params.error_recovery_level, 0);
+	rig_close(&R);
+}
+
+/* --- text --- */
+
+static void text_responses_fit_the_initiator_and_name_a_tag_while_there_is_more(void **state)
+{
+	struct iscsip_pdu h;
+	struct peer_pdu got;
+	int responses = 0;
+
+	(void)state;
+	rig_init(&R);
+	R.cfg.limits.text_max = 4096;
+	R.target_count = 60;
+	rig_open(&R, RIG_PAIRS("SessionType=Discovery\0MaxRecvDataSegmentLength=512"));
+	h = rig_request(&R, ISCSIP_OP_TEXT_REQUEST);
+	h.text_request.ttt = ISCSIP_TAG_NONE;
+	peer_send(&R.peer[0], &h, "SendTargets=All", 16);
+	for (;; responses++) {
+		got = rig_expect(&R, ISCSIP_OP_TEXT_RESPONSE);
+		assert_int_equal(got.h.itt, h.itt);
+		assert_true(got.h.data_len > 0 && got.h.data_len <= 512);
+		assert_true(got.h.lun == 0);
+		assert_false(got.h.final && got.h.text_response.cont);
+		assert_int_equal(got.h.final, got.h.text_response.ttt == ISCSIP_TAG_NONE);
+		if (got.h.final)
+			break;
+		h.request.cmdsn = R.cmdsn++;
+		h.text_request.ttt = got.h.text_response.ttt;
+		h.lun = got.h.lun;
+		send(&h);
+	}
+	assert_true(responses > 4);
+	rig_close(&R);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,6 +474,9 @@ int main(void)
 		cmocka_unit_test(a_recovery_logout_is_answered_as_not_supported_at_level_0),
 		cmocka_unit_test(a_login_names_its_session_in_the_final_response_and_numbers_it_from_its_first_request),
 		cmocka_unit_test(a_refused_or_redirected_login_closes_the_connection),
+		cmocka_unit_test(every_response_of_a_login_has_the_same_version_and_no_tsih_but_the_last),
+		cmocka_unit_test(a_level_that_is_not_built_is_neither_offered_nor_taken),
+		cmocka_unit_test(text_responses_fit_the_initiator_and_name_a_tag_while_there_is_more),
 	};
 
 	return cmocka_run_group_tests_name("conformance: session", tests, NULL, NULL);
