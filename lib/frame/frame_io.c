@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "frame/frame.h"
 
-#define FRAME_TX_AHEAD (512u * 1024u)
+#define FRAME_TX_AHEAD (4096u * 1024u)
 #define FRAME_TX_PIECES_MIN 5
 #define FRAME_RUN_PIECES 16
 
