@@ -240,7 +240,6 @@ static inline struct iscsip_task *ini_issued_task(const struct ini_conn *ic, str
 }
 
 /* --- session --- */
-void iscsip__initiator_state(struct ini_session *s, int state, const struct iscsip_error *why);
 /* ExpCmdSN and MaxCmdSN of a PDU (RFC 7143 4.2.2.1). */
 void iscsip__initiator_window(struct ini_session *s, uint32_t expcmdsn, uint32_t maxcmdsn);
 int iscsip__initiator_tag(struct ini_session *s, struct conn_item *owner, const struct iscsip_vec_cursor *at,

@@ -250,21 +250,26 @@ static void ini_closed(struct iscsip_conn *c)
 	struct ini_conn *ic = ini_conn_of(c);
 	struct ini_session *s = ic->s;
 	int err = c->error.code;
+	bool last;
 
 	if (c->login && !ic->login_told)
 		iscsip__initiator_login_lost(ic);
 	if (!ic->in_session)
 		return;
 	iscsip__session_leave(&s->base, c);
+	last = s->base.conn_count == 0;
+	/* from here on nothing is taken any more, whatever a callback asks for */
+	if (last)
+		s->base.state = s->logged_out ? ISCSIP_SESSION_FREE : ISCSIP_SESSION_FAILED;
 	ini_rx_let_go(ic);
 	iscsip__initiator_tmf_lost(s, ic, err);
 	iscsip__initiator_ping_ended(ic, err);
 	iscsip__initiator_text_ended(ic, err);
 	iscsip__initiator_logout_ended(ic, err, NULL);
 	/* at recovery level 0 what waits for a connection has none to wait for */
-	iscsip__initiator_drop_tasks(s, ic, s->base.conn_count == 0, err);
-	if (s->base.conn_count == 0)
-		iscsip__initiator_state(s, s->logged_out ? ISCSIP_SESSION_FREE : ISCSIP_SESSION_FAILED, &c->error);
+	iscsip__initiator_drop_tasks(s, ic, last, err);
+	if (last && s->ops->state)
+		s->ops->state(s->base.user, &s->base, s->base.state, err == ISCSIP_ECLOSED && s->logged_out ? NULL : &c->error);
 }
 
 const struct conn_role iscsip__initiator_role = {

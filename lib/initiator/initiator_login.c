@@ -108,7 +108,11 @@ static void ini_login_good(struct iscsip_conn *c)
 	iscsip__conn_apply(c, params);
 	c->phase = info->session_type == ISCSIP_SESSION_DISCOVERY ? ISCSIP_PHASE_DISCOVERY : ISCSIP_PHASE_NORMAL;
 	c->state = ISCSIP_CONN_FULL_FEATURE;
-	iscsip__initiator_state(s, ISCSIP_SESSION_LOGGED_IN, NULL);
+	if (s->base.state != ISCSIP_SESSION_LOGGED_IN) {
+		s->base.state = ISCSIP_SESSION_LOGGED_IN;
+		if (s->ops->state)
+			s->ops->state(s->base.user, &s->base, ISCSIP_SESSION_LOGGED_IN, NULL);
+	}
 	s->ops->login_done(s->base.user, c, ISCSIP_OK, info->status, info);
 	iscsip__initiator_pump(s);
 }

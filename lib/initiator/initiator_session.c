@@ -124,15 +124,6 @@ int iscsip_initiator_session_fini(struct iscsip_session *base)
 	return ISCSIP_OK;
 }
 
-void iscsip__initiator_state(struct ini_session *s, int state, const struct iscsip_error *why)
-{
-	if (s->base.state == state)
-		return;
-	s->base.state = (uint8_t)state;
-	if (s->ops->state)
-		s->ops->state(s->base.user, &s->base, state, why && why->code != ISCSIP_OK ? why : NULL);
-}
-
 /* --- window --- */
 
 void iscsip__initiator_window(struct ini_session *s, uint32_t expcmdsn, uint32_t maxcmdsn)

@@ -59,12 +59,18 @@ static void ini_list_begin(struct ini_session *s, struct iscsip_task *t, iscsip_
 	ini_list_put(&s->lists[p->list], t, at);
 }
 
-void iscsip__initiator_list_aborting(struct ini_session *s, struct iscsip_task *t)
+/* To the end of a list without time limits. */
+static void ini_list_move(struct ini_session *s, struct iscsip_task *t, enum ini_list list)
 {
 	ini_list_take(s, t);
-	ini_priv(t)->list = INI_ABORTING;
+	ini_priv(t)->list = (uint8_t)list;
 	ini_priv(t)->deadline = ISCSIP_TIME_NEVER;
-	ini_list_put(&s->lists[INI_ABORTING], t, s->lists[INI_ABORTING].last);
+	ini_list_put(&s->lists[list], t, s->lists[list].last);
+}
+
+void iscsip__initiator_list_aborting(struct ini_session *s, struct iscsip_task *t)
+{
+	ini_list_move(s, t, INI_ABORTING);
 }
 
 /* --- submitting --- */
@@ -202,6 +208,8 @@ void iscsip__initiator_over(struct ini_session *s, struct iscsip_task *t, int er
 	iscsip__initiator_tmf_forget(s, t);
 	if (p->refs == 0)
 		ini_give_back(s, t);
+	else
+		ini_list_move(s, t, INI_UNTIMED); /* its time does not matter any more */
 }
 
 void iscsip__initiator_unref(struct ini_session *s, struct iscsip_task *t)

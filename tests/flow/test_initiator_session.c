@@ -476,6 +476,7 @@ static void held_units_hold_their_tasks_and_pings_until_they_are_released(void *
 	it_login(&R);
 	R.keep = true;
 	it_write(&k, out, sizeof out);
+	k.t.timeout_ms = 10;
 	itt = submit_command(&k);
 	assert_int_equal(iscsip_initiator_ping(R.c, echo, sizeof echo, echo, R.now), ISCSIP_OK);
 	it_take(&R, ISCSIP_OP_NOP_OUT);
@@ -485,6 +486,9 @@ static void held_units_hold_their_tasks_and_pings_until_they_are_released(void *
 	it_give(&R, &p, echo, sizeof echo);
 	assert_false(it_is_done(&R, &k));
 	assert_int_equal(R.pings, 0);
+	/* its time limit does not matter any more */
+	assert_true(iscsip_session_deadline(R.s) == ISCSIP_TIME_NEVER);
+	assert_int_equal(iscsip_session_tick(R.s, R.now + 100000), ISCSIP_OK);
 	assert_int_equal(iscsip_initiator_ping(R.c, echo, sizeof echo, echo, R.now), ISCSIP_EAGAIN);
 	assert_int_equal(iscsip_conn_tx_release(R.c, 648), ISCSIP_OK);
 	assert_true(it_is_done(&R, &k));
