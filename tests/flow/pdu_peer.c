@@ -22,6 +22,30 @@ void peer_close(struct pdu_peer *p)
 	free(p->out);
 }
 
+/* What readv() would do with the connection's list: up to n bytes go where it says. Taken bytes, or an error. */
+static ptrdiff_t give_in_place(struct pdu_peer *p, const uint8_t *bytes, size_t n)
+{
+	struct iscsip_vec vec[16], stage;
+	uint8_t stage_mem[4096];
+	size_t put = 0;
+	ptrdiff_t left;
+	int cnt;
+
+	stage.base = stage_mem;
+	stage.len = p->stage < sizeof stage_mem ? p->stage : sizeof stage_mem;
+	cnt = iscsip_conn_rx_next(p->c, p->stage ? &stage : NULL, vec, p->pieces ? p->pieces : 16);
+	if (cnt <= 0)
+		return cnt;
+	for (int i = 0; i < cnt && put < n; i++) {
+		size_t m = vec[i].len < n - put ? vec[i].len : n - put;
+
+		memcpy(vec[i].base, bytes + put, m);
+		put += m;
+	}
+	left = iscsip_conn_rx_done(p->c, put, p->now);
+	return left < 0 ? left : (ptrdiff_t)put - left;
+}
+
 void peer_flush(struct pdu_peer *p)
 {
 	size_t at = 0;
@@ -32,7 +56,7 @@ void peer_flush(struct pdu_peer *p)
 
 		if (p->chunk && n > p->chunk)
 			n = p->chunk;
-		taken = iscsip_conn_rx_push(p->c, p->in + at, n, p->now);
+		taken = p->in_place ? give_in_place(p, p->in + at, n) : iscsip_conn_rx_push(p->c, p->in + at, n, p->now);
 		if (taken < 0) {
 			p->err = (int)taken;
 			at = p->in_len;

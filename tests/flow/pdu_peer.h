@@ -25,6 +25,9 @@ struct pdu_peer {
 	iscsip_time now;
 	bool header_digest, data_digest; /* in force both ways */
 	size_t chunk;                    /* bytes given to the connection at once, 0: all */
+	bool in_place;                   /* by the listing doors instead of the copying ones */
+	size_t stage;                    /* with in_place: bytes of stage offered, 0: none */
+	int pieces;                      /* with in_place: pieces in a list, 0: many */
 	size_t pull;                     /* bytes taken from it at once, 0: all there is room for */
 	bool spoil_header_digest, spoil_data_digest; /* of the next PDU sent */
 	bool tx_hold, keep;              /* the connection has ISCSIP_CFG_TX_HOLD; keep: nothing is released for now */
