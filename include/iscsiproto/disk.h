@@ -239,7 +239,8 @@ struct iscsip_disk_lun_config {
 	uint16_t designators_len;  /**< Their bytes, 1024 at most. */
 	uint16_t max_compare;      /**< MAXIMUM COMPARE AND WRITE LENGTH, blocks, 1 to 255. Default: 64 KiB or 255, what is less. */
 	uint32_t max_atomic;       /**< MAXIMUM ATOMIC TRANSFER LENGTH, blocks. Default: 1 MiB, or what the buffers hold. */
-	uint32_t max_transfer;     /**< MAXIMUM TRANSFER LENGTH, bytes. Default: 32 MiB with `pin` and no `read`, else what the buffers hold. */
+	uint32_t max_transfer;     /**< MAXIMUM TRANSFER LENGTH, bytes. Default: 32 MiB with `pin` and no `read`, else what the
+	                                buffers hold. */
 	uint32_t optimal_transfer; /**< OPTIMAL TRANSFER LENGTH, bytes, 0 not told. */
 	uint32_t unmap_granularity; /**< OPTIMAL UNMAP GRANULARITY, blocks. Default: 1. */
 	uint32_t unmap_alignment;  /**< UNMAP GRANULARITY ALIGNMENT, blocks. */

@@ -18,7 +18,7 @@ void iscsip__disk_test_unit_ready(struct disk_req *r)
 	iscsip__disk_good(r);
 }
 
-/* --- REQUEST SENSE, SPC-4 6.39 ------------------------------------------------------------------------------------- */
+/* --- REQUEST SENSE, SPC-4 6.39 -------------------------------------------------------------------------------- */
 
 /* What there is to tell: a unit attention (told by this), work in progress, or why the unit is not ready. */
 static void current_sense(struct disk_req *r, struct iscsip_sense *s)
@@ -63,7 +63,7 @@ void iscsip__disk_request_sense(struct disk_req *r)
 	iscsip__disk_reply(r, r->cdb[4], make_sense);
 }
 
-/* --- capacity ------------------------------------------------------------------------------------------------------- */
+/* --- capacity ------------------------------------------------------------------------------------------------- */
 
 static void make_capacity_10(struct disk_req *r, struct disk_out *o)
 {
@@ -95,7 +95,7 @@ void iscsip__disk_read_capacity_16(struct disk_req *r)
 	iscsip__disk_reply(r, load_be32(r->cdb + 10), make_capacity_16);
 }
 
-/* --- cache ----------------------------------------------------------------------------------------------------------- */
+/* --- cache ---------------------------------------------------------------------------------------------------- */
 
 /* Zero blocks mean all that follow (SBC-3 5.33, 5.7). */
 static bool cache_range(struct disk_req *r)
@@ -141,7 +141,7 @@ void iscsip__disk_pre_fetch(struct disk_req *r)
 		prefetch_done(r);
 }
 
-/* --- media ------------------------------------------------------------------------------------------------------------ */
+/* --- media ---------------------------------------------------------------------------------------------------- */
 
 static bool removal_prevented(const struct disk_lun *lun)
 {
@@ -236,7 +236,7 @@ void iscsip__disk_prevent_allow(struct disk_req *r)
 	iscsip__disk_good(r);
 }
 
-/* --- READ DEFECT DATA, SBC-3 5.14, 5.15: there are none ---------------------------------------------------------------- */
+/* --- READ DEFECT DATA, SBC-3 5.14, 5.15: there are none ------------------------------------------------------- */
 
 static void make_defects(struct disk_req *r, struct disk_out *o)
 {
@@ -255,7 +255,7 @@ void iscsip__disk_read_defect_data(struct disk_req *r)
 	iscsip__disk_reply(r, r->op->len == 12 ? load_be32(r->cdb + 6) : load_be16(r->cdb + 7), make_defects);
 }
 
-/* --- echo buffer, SPC-4 6.18.8, 6.18.9, 6.49.10 -------------------------------------------------------------------------- */
+/* --- echo buffer, SPC-4 6.18.8, 6.18.9, 6.49.10 --------------------------------------------------------------- */
 
 enum {
 	BUFFER_ECHO = 0x0a,

@@ -22,7 +22,7 @@ enum {
 	COPY_BYTES_MAX = 1 << 30 /* of one segment */
 };
 
-/* --- naming units --------------------------------------------------------------------------------------------------- */
+/* --- naming units --------------------------------------------------------------------------------------------- */
 
 /* Whether the designators of a unit hold this one, as CSCD descriptors carry it: code set, type, length, value. */
 static bool cscd_names(const struct disk_lun *lun, const uint8_t *want)
@@ -56,7 +56,7 @@ static struct disk_lun *cscd_lun(struct iscsip_disk *d, const uint8_t *cscd)
 	return NULL;
 }
 
-/* --- ends ------------------------------------------------------------------------------------------------------------- */
+/* --- ends ----------------------------------------------------------------------------------------------------- */
 
 static void copy_result(struct disk_req *r, uint8_t status)
 {
@@ -84,7 +84,7 @@ static void copy_abort(struct disk_req *r, uint16_t asc)
 	iscsip__disk_sense(r, &s);
 }
 
-/* --- the segments -------------------------------------------------------------------------------------------------------- */
+/* --- the segments --------------------------------------------------------------------------------------------- */
 
 struct copy_segment {
 	struct disk_lun *from, *to;
@@ -249,7 +249,7 @@ static void copy_next(struct disk_req *r)
 	iscsip__disk_fetch(r, s.from, s.from_off + r->pos, n, copy_fetched);
 }
 
-/* --- the parameter list -------------------------------------------------------------------------------------------------------- */
+/* --- the parameter list --------------------------------------------------------------------------------------- */
 
 static bool copy_refuse(struct disk_req *r, uint16_t asc)
 {
@@ -342,7 +342,7 @@ void iscsip__disk_extended_copy(struct disk_req *r)
 		iscsip__disk_collect(r, len, true, copy_given);
 }
 
-/* --- RECEIVE COPY RESULTS ------------------------------------------------------------------------------------------------------------ */
+/* --- RECEIVE COPY RESULTS ------------------------------------------------------------------------------------- */
 
 static void make_copy_status(struct disk_req *r, struct disk_out *o)
 {

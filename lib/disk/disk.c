@@ -223,7 +223,7 @@ uint64_t iscsip__disk_write_max(const struct iscsip_disk *d)
 	return n * d->cfg.buffer_size;
 }
 
-/* --- I_T nexus --------------------------------------------------------------------------------------------------- */
+/* --- I_T nexus ------------------------------------------------------------------------------------------------ */
 
 static int port_index(const struct iscsip_disk *d, uint16_t id)
 {

@@ -59,7 +59,7 @@ enum disk_gate {
 	GATE_REMOVED = 0x200
 };
 
-/* --- the table of commands ------------------------------------------------------------------------------- */
+/* --- the table of commands ------------------------------------------------------------------------------------ */
 
 enum disk_op_flag {
 	OP_MEDIUM = 0x0001,    /* needs a medium */
@@ -113,7 +113,7 @@ const struct disk_op *iscsip__disk_find_op(const uint8_t *cdb);
 const struct disk_op *iscsip__disk_first_op(uint8_t opcode);
 bool iscsip__disk_op_offered(const struct disk_lun *lun, const struct disk_op *op);
 
-/* --- objects --------------------------------------------------------------------------------------------- */
+/* --- objects -------------------------------------------------------------------------------------------------- */
 
 struct disk_itl {
 	uint32_t ua;    /* 1 << disk_ua */
@@ -313,7 +313,7 @@ struct iscsip_disk {
 	bool woken;
 };
 
-/* --- req.c: records, ends of commands --------------------------------------------------------------------- */
+/* --- req.c: records, ends of commands ------------------------------------------------------------------------- */
 
 struct disk_req *iscsip__disk_enter(struct iscsip_disk *d, struct iscsip_cmd *cmd);
 void iscsip__disk_release(struct disk_req *r);
@@ -336,7 +336,7 @@ void iscsip__disk_kill(struct disk_req *r);
 void iscsip__disk_aborted(struct disk_req *r);
 void iscsip__disk_unpin(struct disk_req *r);
 
-/* --- memory.c: buffers, data in and out --------------------------------------------------------------------- */
+/* --- memory.c: buffers, data in and out ----------------------------------------------------------------------- */
 
 /* A writer over pieces of memory: counts when it has none. */
 struct disk_out {
@@ -368,7 +368,7 @@ void iscsip__disk_put64(struct disk_out *o, uint64_t v);
 void iscsip__disk_copy_in(const struct iscsip_vec *vec, int cnt, uint64_t off, void *dst, size_t n);
 int iscsip__disk_slice(const struct iscsip_vec *vec, int cnt, uint64_t off, uint64_t n, struct iscsip_vec *out, int max);
 
-/* --- medium.c: storage below a request ---------------------------------------------------------------------- */
+/* --- medium.c: storage below a request ------------------------------------------------------------------------ */
 
 bool iscsip__disk_pin_out(struct disk_req *r, uint64_t off, uint32_t len);
 void iscsip__disk_submit(struct disk_req *r, struct disk_lun *lun, uint8_t op, uint64_t off, uint64_t len,
@@ -390,7 +390,7 @@ void iscsip__disk_run(struct disk_req *r);
 bool iscsip__disk_allowed(const struct disk_lun *lun, const struct disk_itl *itl, const struct disk_slot *slot,
 			  uint8_t reservation);
 
-/* --- order.c: the task set -------------------------------------------------------------------------------------- */
+/* --- order.c: the task set ------------------------------------------------------------------------------------ */
 
 void iscsip__disk_order_enter(struct disk_req *r);
 void iscsip__disk_order_leave(struct disk_req *r);
@@ -402,14 +402,14 @@ void iscsip__disk_foreign_leave(struct disk_lun *lun);
 bool iscsip__disk_aca_check(struct disk_req *r);
 void iscsip__disk_aca_clear(struct disk_lun *lun);
 
-/* --- attention.c -------------------------------------------------------------------------------------------------- */
+/* --- attention.c ---------------------------------------------------------------------------------------------- */
 
 void iscsip__disk_ua(struct disk_lun *lun, struct disk_slot *slot, enum disk_ua ua);
 void iscsip__disk_ua_all(struct disk_lun *lun, const struct disk_slot *but, enum disk_ua ua);
 uint16_t iscsip__disk_ua_asc(enum disk_ua ua);
 bool iscsip__disk_ua_take(struct disk_itl *itl, uint16_t *asc);
 
-/* --- reserve.c, register.c, persist.c: reservations ------------------------------------------------------------------ */
+/* --- reserve.c, register.c, persist.c: reservations ----------------------------------------------------------- */
 
 void iscsip__disk_gate_reservation(struct disk_lun *lun);
 bool iscsip__disk_id_equal(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
@@ -423,7 +423,7 @@ uint64_t iscsip__disk_pr_bytes(const struct disk_lun *lun, uint32_t more);
 size_t iscsip__disk_pr_write(const struct disk_lun *lun, uint8_t *p);
 bool iscsip__disk_pr_load(struct disk_lun *lun, const uint8_t *p, size_t n);
 
-/* --- others ------------------------------------------------------------------------------------------------------------ */
+/* --- others --------------------------------------------------------------------------------------------------- */
 
 void iscsip__disk_lun_check_gone(struct disk_lun *lun);
 bool iscsip__disk_lun_stuck(const struct disk_lun *lun);

@@ -24,14 +24,12 @@ enum {
 /* How far the job is, of 65536. */
 uint16_t iscsip__disk_progress(const struct disk_lun *lun)
 {
-	uint64_t part = lun->progress_of >> 16;
+	uint64_t part = lun->progress_of >> 16, parts = part ? lun->progress / part : 0;
 
-	if (lun->progress >= lun->progress_of || part == 0)
-		return lun->progress_of && lun->progress < lun->progress_of ? 0 : 0xffff;
-	return lun->progress / part > 0xffff ? 0xffff : (uint16_t)(lun->progress / part);
+	return (uint16_t)(parts > 0xffff ? 0xffff : parts);
 }
 
-/* --- the job: arg[0] the kind, arg[1] passes, arg[2] bits of the command, arg[3] whether the pattern is inverted ------------- */
+/* --- the job: arg[0] the kind, arg[1] passes, arg[2] bits of the command, arg[3] whether the pattern is inverted --- */
 
 static void job_next(struct disk_req *job);
 
@@ -172,7 +170,7 @@ static void erase_begin(struct disk_req *r, uint8_t kind, uint32_t passes, bool 
 	iscsip__disk_drive(job);
 }
 
-/* --- SANITIZE ---------------------------------------------------------------------------------------------------------------- */
+/* --- SANITIZE ------------------------------------------------------------------------------------------------- */
 
 /* The pattern fills the scratch buffer block by block, each block beginning anew (SBC-3 5.30.3.2). */
 static void pattern_fill(struct disk_req *r, const uint8_t *p, uint32_t len)
@@ -244,7 +242,7 @@ void iscsip__disk_sanitize(struct disk_req *r)
 		iscsip__disk_collect(r, len, true, overwrite_given);
 }
 
-/* --- FORMAT UNIT -------------------------------------------------------------------------------------------------------------- */
+/* --- FORMAT UNIT ---------------------------------------------------------------------------------------------- */
 
 /* Without a defect list, protection information or another geometry: the medium reads as zeroes afterwards. */
 static void format_given(struct disk_req *r)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * INQUIRY (SPC-4 6.6): what the unit is, in standard data and in the vital product data pages 00, 80, 83, 86, 87, B0, B1
- * and B2. Every page is a function that writes it once; lengths come from the counting pass (struct disk_out). What a page claims is
- * what the handlers do: a limit stands in the unit's configuration, and both read it there.
+ * INQUIRY (SPC-4 6.6): what the unit is, in standard data and in the vital product data pages 00, 80, 83, 86, 87, B0,
+ * B1 and B2. Every page is a function that writes it once; lengths come from the counting pass (struct disk_out). What a
+ * page claims is what the handlers do: a limit stands in the unit's configuration, and both read it there.
  */
 #include "disk/disk.h"
 
@@ -53,7 +53,7 @@ static void inquiry_standard(struct disk_req *r, struct disk_out *o)
 	put_zero(o, INQUIRY_LEN - 74);
 }
 
-/* --- vital product data ------------------------------------------------------------------------------------------ */
+/* --- vital product data --------------------------------------------------------------------------------------- */
 
 static const uint8_t vpd_pages[] = { 0x00, 0x80, 0x83, 0x86, 0x87, 0xb0, 0xb1, 0xb2 };
 

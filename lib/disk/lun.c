@@ -211,7 +211,7 @@ int iscsip_disk_lun_add(struct iscsip_disk *d, uint32_t number, const struct isc
 	return ISCSIP_OK;
 }
 
-/* --- removal --------------------------------------------------------------------------------------------------------- */
+/* --- removal -------------------------------------------------------------------------------------------------- */
 
 static bool lun_idle(const struct disk_lun *lun)
 {
@@ -276,7 +276,7 @@ int iscsip_disk_lun_remove(struct iscsip_disk *d, uint32_t number)
 	return ISCSIP_OK;
 }
 
-/* --- changes ------------------------------------------------------------------------------------------------------------ */
+/* --- changes -------------------------------------------------------------------------------------------------- */
 
 int iscsip_disk_lun_resize(struct iscsip_disk *d, uint32_t number, uint64_t blocks)
 {

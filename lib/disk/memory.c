@@ -130,7 +130,7 @@ static uint64_t buffers_for(const struct disk_req *r, uint64_t bytes, bool scrat
 	return (bytes + r->disk->cfg.buffer_size - 1) / r->disk->cfg.buffer_size + scratch;
 }
 
-/* --- data-out -------------------------------------------------------------------------------------------------- */
+/* --- data-out ------------------------------------------------------------------------------------------------- */
 
 /* Fills the vector up to out_len with the sink; false where the pieces do not suffice. */
 static bool add_sink(struct disk_req *r, uint64_t have)
@@ -281,7 +281,7 @@ const uint8_t *iscsip__disk_parameter(const struct disk_req *r)
 	return r->cnt ? r->vec[0].base : r->small;
 }
 
-/* --- answers --------------------------------------------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------------------------------------------- */
 
 void iscsip__disk_put(struct disk_out *o, const void *p, size_t n)
 {

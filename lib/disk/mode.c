@@ -19,7 +19,7 @@ enum {
 	PC_SAVED = 3
 };
 
-/* --- the pages ------------------------------------------------------------------------------------------------------ */
+/* --- the pages ------------------------------------------------------------------------------------------------ */
 
 /* Read-write error recovery: AWRE and ARRE, like any disk that mends itself; nothing to set. */
 static void page_recovery(const struct disk_lun *lun, const struct disk_mode *m, uint8_t *p)
@@ -180,7 +180,7 @@ void iscsip__disk_mode_reset(struct disk_lun *lun)
 	mode_apply(lun);
 }
 
-/* --- MODE SENSE -------------------------------------------------------------------------------------------------------- */
+/* --- MODE SENSE ----------------------------------------------------------------------------------------------- */
 
 static bool sense_wants(const struct disk_req *r, const struct mode_page *g)
 {
@@ -257,7 +257,7 @@ void iscsip__disk_mode_sense(struct disk_req *r)
 	iscsip__disk_reply(r, r->op->len == 10 ? load_be16(r->cdb + 7) : r->cdb[4], make_mode);
 }
 
-/* --- MODE SELECT ---------------------------------------------------------------------------------------------------------- */
+/* --- MODE SELECT ---------------------------------------------------------------------------------------------- */
 
 static void select_cut(struct disk_req *r)
 {

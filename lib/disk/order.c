@@ -216,7 +216,7 @@ void iscsip__disk_foreign_leave(struct disk_lun *lun)
 		iscsip__disk_order_kick(lun);
 }
 
-/* --- auto contingent allegiance, SAM-5 5.9 --------------------------------------------------------------------- */
+/* --- auto contingent allegiance, SAM-5 5.9 -------------------------------------------------------------------- */
 
 /* Whether a new command may enter the task set; it has been answered otherwise. */
 bool iscsip__disk_aca_check(struct disk_req *r)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PERSISTENT RESERVE IN (SPC-4 6.15): who is registered, what is reserved, what this device can do.
+ * PERSISTENT RESERVE IN (SPC-4 6.15): who is registered, what is reserved, what this device can do. It only reads the
+ * state that reserve.c keeps and prout.c changes; the registrations of a unit are those of the common table that
+ * bear its index.
  */
 #include "disk/disk.h"
 

@@ -22,7 +22,7 @@ enum {
 	MOVE_UNREG = 0x02
 };
 
-/* --- changes of the state --------------------------------------------------------------------------------------------- */
+/* --- changes of the state ------------------------------------------------------------------------------------- */
 
 /* Tells the registered nexus of the unit, but for one. */
 static void tell_registered(struct disk_lun *lun, const struct disk_slot *but, enum disk_ua ua)
@@ -124,7 +124,7 @@ static bool key_registered(const struct disk_req *r, uint64_t key)
 	return false;
 }
 
-/* --- ends ----------------------------------------------------------------------------------------------------------------- */
+/* --- ends ----------------------------------------------------------------------------------------------------- */
 
 static void prout_wait(struct disk_req *r)
 {
@@ -160,7 +160,7 @@ static void prout_done(struct disk_req *r, bool was)
 	iscsip__disk_submit(r, lun, ISCSIP_STORAGE_SAVE, 0, n, r->sub, n ? 1 : 0, 0, prout_saved);
 }
 
-/* --- REGISTER, REGISTER AND IGNORE EXISTING KEY ---------------------------------------------------------------------------- */
+/* --- REGISTER, REGISTER AND IGNORE EXISTING KEY --------------------------------------------------------------- */
 
 /* The TransportIDs of SPEC_I_PT: answers how many, or -1 where the list is no good; the command has then failed. */
 static int spec_ids(struct disk_req *r, const uint8_t *p)
@@ -269,7 +269,7 @@ static void prout_register(struct disk_req *r, const uint8_t *p)
 	prout_done(r, was);
 }
 
-/* --- RESERVE, RELEASE, CLEAR --------------------------------------------------------------------------------------------------- */
+/* --- RESERVE, RELEASE, CLEAR ---------------------------------------------------------------------------------- */
 
 static void prout_reserve(struct disk_req *r)
 {
@@ -315,7 +315,7 @@ static void prout_clear(struct disk_req *r)
 	prout_done(r, lun->aptpl);
 }
 
-/* --- PREEMPT, PREEMPT AND ABORT (SPC-4 5.7.11.4) --------------------------------------------------------------------------------- */
+/* --- PREEMPT, PREEMPT AND ABORT (SPC-4 5.7.11.4) -------------------------------------------------------------- */
 
 static void prout_preempt(struct disk_req *r, const uint8_t *p)
 {
@@ -344,7 +344,7 @@ static void prout_preempt(struct disk_req *r, const uint8_t *p)
 	prout_done(r, lun->aptpl);
 }
 
-/* --- REGISTER AND MOVE (SPC-4 5.7.8, 6.16.4) ----------------------------------------------------------------------------------------- */
+/* --- REGISTER AND MOVE (SPC-4 5.7.8, 6.16.4) ------------------------------------------------------------------ */
 
 static bool port_known(const struct iscsip_disk *d, uint16_t port)
 {
@@ -402,7 +402,7 @@ static void prout_move(struct disk_req *r, const uint8_t *p)
 	prout_done(r, was);
 }
 
-/* --- the command ----------------------------------------------------------------------------------------------------------------------- */
+/* --- the command ---------------------------------------------------------------------------------------------- */
 
 static void prout_act(struct disk_req *r, const uint8_t *p)
 {

@@ -43,7 +43,7 @@ bool iscsip__disk_no_lun(struct disk_req *r)
 	return true;
 }
 
-/* --- REPORT LUNS --------------------------------------------------------------------------------------------------- */
+/* --- REPORT LUNS ---------------------------------------------------------------------------------------------- */
 
 static void make_luns(struct disk_req *r, struct disk_out *o)
 {
@@ -77,7 +77,7 @@ void iscsip__disk_report_luns(struct disk_req *r)
 	iscsip__disk_reply(r, alloc, make_luns);
 }
 
-/* --- REPORT SUPPORTED OPERATION CODES ---------------------------------------------------------------------------------- */
+/* --- REPORT SUPPORTED OPERATION CODES ------------------------------------------------------------------------- */
 
 enum {
 	REPORT_ALL = 0,
@@ -193,7 +193,7 @@ void iscsip__disk_report_tmfs(struct disk_req *r)
 		iscsip__disk_reply(r, alloc, make_tmfs);
 }
 
-/* --- target port groups --------------------------------------------------------------------------------------------------- */
+/* --- target port groups --------------------------------------------------------------------------------------- */
 
 static bool first_of_group(const struct iscsip_disk *d, unsigned i)
 {

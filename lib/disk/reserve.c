@@ -9,7 +9,7 @@
  */
 #include "disk/disk.h"
 
-/* --- registrations -------------------------------------------------------------------------------------------------- */
+/* --- registrations -------------------------------------------------------------------------------------------- */
 
 static uint8_t fold(uint8_t c)
 {
@@ -66,7 +66,7 @@ void iscsip__disk_match_lun(struct disk_lun *lun)
 	}
 }
 
-static struct disk_reg *reg_find(const struct disk_lun *lun, const uint8_t *id, size_t len, uint16_t port)
+static struct disk_reg *registration_find(const struct disk_lun *lun, const uint8_t *id, size_t len, uint16_t port)
 {
 	struct iscsip_disk *d = lun->disk;
 	uint32_t i;
@@ -84,7 +84,7 @@ static struct disk_reg *reg_find(const struct disk_lun *lun, const uint8_t *id, 
 struct disk_reg *iscsip__disk_reg_add(struct disk_lun *lun, const uint8_t *id, size_t len, uint16_t port, uint64_t key)
 {
 	struct iscsip_disk *d = lun->disk;
-	struct disk_reg *g = reg_find(lun, id, len, port);
+	struct disk_reg *g = registration_find(lun, id, len, port);
 	uint32_t i;
 
 	for (i = 0; i < d->cfg.max_registrations && !g; i++) {
@@ -136,7 +136,7 @@ void iscsip__disk_gate_reservation(struct disk_lun *lun)
 	lun->gate = gate;
 }
 
-/* --- RESERVE and RELEASE (SPC-2 7.21, 7.16) --------------------------------------------------------------------------- */
+/* --- RESERVE and RELEASE (SPC-2 7.21, 7.16) ------------------------------------------------------------------- */
 
 /*
  * Beside persistent reservations they change nothing (CRH 1, SPC-4 5.7.3): who is registered and may use the unit is
@@ -176,7 +176,7 @@ void iscsip__disk_release_unit(struct disk_req *r)
 	iscsip__disk_good(r);
 }
 
-/* --- over a loss of power --------------------------------------------------------------------------------------------------- */
+/* --- over a loss of power ------------------------------------------------------------------------------------- */
 
 #define SAVED_MAGIC 0x50527631u /* "PRv1" */
 

@@ -23,7 +23,7 @@ static bool rw_parse(struct disk_req *r)
 	return false;
 }
 
-/* --- READ -------------------------------------------------------------------------------------------------------- */
+/* --- READ ----------------------------------------------------------------------------------------------------- */
 
 static void read_next(struct disk_req *r);
 
@@ -35,17 +35,17 @@ static void read_send(struct disk_req *r, uint32_t n)
 
 	r->pos += n;
 	last = r->pos == r->len;
+	if (!last) {
+		/* before the call: `sent` may come inside it */
+		r->step = read_next;
+		r->flags |= RQ_WAITING;
+	}
 	rc = iscsip_cmd_send_data(r->cmd, r->vec, r->cnt, n, last);
 	if (rc != ISCSIP_OK) {
 		iscsip__disk_fail(r, ISCSIP_SENSE_ABORTED_COMMAND, ISCSIP_ASC_INTERNAL_FAILURE);
 	} else if (last) {
 		r->lun->stats.read_bytes += r->len;
 		iscsip__disk_good(r);
-	} else {
-		r->step = read_next;
-		/* `sent` may have come inside the call */
-		if (!(r->flags & RQ_READY))
-			r->flags |= RQ_WAITING;
 	}
 }
 
@@ -109,19 +109,22 @@ static void read_next(struct disk_req *r)
 
 void iscsip__disk_read(struct disk_req *r)
 {
+	uint64_t room;
+
 	if (!rw_parse(r))
 		return;
 	r->in_total = r->len;
-	/* what the initiator has no room for is not read: the transport tells the residual */
-	if (r->len > r->cmd->in_len)
-		r->len = r->cmd->in_len;
+	/* blocks that the initiator has no room for are not read; the transport cuts the last one and tells the residual */
+	room = ((uint64_t)r->cmd->in_len + (1u << r->lun->shift) - 1) & ~(uint64_t)((1u << r->lun->shift) - 1);
+	if (r->len > room)
+		r->len = room;
 	if (r->len == 0)
 		iscsip__disk_good(r);
 	else
 		read_next(r);
 }
 
-/* --- WRITE ------------------------------------------------------------------------------------------------------- */
+/* --- WRITE ---------------------------------------------------------------------------------------------------- */
 
 static void write_done(struct disk_req *r)
 {

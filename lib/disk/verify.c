@@ -106,7 +106,7 @@ static bool needs_scratch(const struct disk_req *r)
 	return r->lun->ops->read != NULL;
 }
 
-/* --- VERIFY ------------------------------------------------------------------------------------------------------------ */
+/* --- VERIFY --------------------------------------------------------------------------------------------------- */
 
 static void verify_next(struct disk_req *r);
 
@@ -162,7 +162,7 @@ void iscsip__disk_verify(struct disk_req *r)
 	iscsip__disk_collect(r, (uint32_t)want, needs_scratch(r), verify_next);
 }
 
-/* --- COMPARE AND WRITE --------------------------------------------------------------------------------------------------- */
+/* --- COMPARE AND WRITE ---------------------------------------------------------------------------------------- */
 
 static void caw_stored(struct disk_req *r)
 {
@@ -233,7 +233,7 @@ void iscsip__disk_compare_and_write(struct disk_req *r)
 		iscsip__disk_collect(r, (uint32_t)(2 * r->len), needs_scratch(r), caw_next);
 }
 
-/* --- ORWRITE ---------------------------------------------------------------------------------------------------------------- */
+/* --- ORWRITE -------------------------------------------------------------------------------------------------- */
 
 static void orwrite_next(struct disk_req *r);
 
