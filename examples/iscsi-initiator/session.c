@@ -235,7 +235,7 @@ static void gone(struct client *c)
 
 static void say_refusal(struct client *c)
 {
-	if (c->login_ended && c->login_err == ISCSIP_OK)
+	if (c->login_ended && c->login_status != ISCSIP_LOGIN_SUCCESS)
 		snprintf(c->link.why, sizeof c->link.why, "login at %s:%s refused: %s (status %04x)", c->host, c->port,
 			 iscsip_login_status_name((uint8_t)(c->login_status >> 8), (uint8_t)c->login_status), c->login_status);
 	else if (c->login_ended && c->link.why[0] == '\0')
@@ -259,7 +259,7 @@ static int open_link(struct link *l)
 			gone(c);
 		say_refusal(c);
 		c->session = NULL;
-		if (!c->login_ended || c->login_status >> 8 != 1 || c->login_err)
+		if (!c->login_ended || c->login_status >> 8 != 1)
 			return -1;
 		snprintf(c->host, sizeof c->host, "%s", c->redirect.host);
 		snprintf(c->port, sizeof c->port, "%u", c->redirect.port);

@@ -196,6 +196,10 @@ static void set_key(const char *text)
 
 static void add_listen(char *text)
 {
+	char host[256], port[8];
+
+	if (!net_split(text, host, sizeof host, port, DEFAULT_PORT))
+		usage_error("--listen: '%s' is not ADDRESS:PORT or [IPV6]:PORT", text);
 	if (server.portal_count == MAX_PORTALS)
 		usage_error("--listen: more than %d addresses", MAX_PORTALS);
 	server.listen[server.portal_count++] = text;
