@@ -62,7 +62,8 @@ static void r2ts_name_the_tasks_unit_and_ask_for_all_of_it_once_in_order(void **
 
 	(void)state;
 	rig_init(&R);
-	rig_open(&R, RIG_PAIRS(NO_UNSOLICITED "\0MaxBurstLength=5000\0FirstBurstLength=5000\0MaxOutstandingR2T=3\0DataSequenceInOrder=Yes"));
+	rig_open(&R, RIG_PAIRS(NO_UNSOLICITED "\0MaxBurstLength=5000\0FirstBurstLength=5000\0MaxOutstandingR2T=3\0"
+				"DataSequenceInOrder=Yes"));
 	h = rig_write(&R, 8, 40003);
 	h.lun = 5ull << 48;
 	statsn = R.cfg.initial_statsn + 1u; /* one for the login */
