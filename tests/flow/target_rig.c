@@ -328,6 +328,11 @@ static const struct iscsip_target_ops target_ops = {
 	.logout = on_logout,
 };
 
+const struct iscsip_target_ops *rig_ops(void)
+{
+	return &target_ops;
+}
+
 /* --- the rig --- */
 
 void rig_init(struct rig *r)

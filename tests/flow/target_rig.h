@@ -76,6 +76,9 @@ void rig_open(struct rig *r, const char *pairs, size_t len);
 void rig_close(struct rig *r);
 void rig_drop(struct rig *r, int i);
 
+/* The host's callbacks, for connections that a test makes itself. */
+const struct iscsip_target_ops *rig_ops(void);
+
 /* A SCSI command's header: read or write of len bytes at lba. cmdsn and itt are counted on. */
 struct iscsip_pdu rig_read(struct rig *r, uint32_t lba, uint32_t len);
 struct iscsip_pdu rig_write(struct rig *r, uint32_t lba, uint32_t len);
