@@ -12,13 +12,17 @@
 #define SENSE_LEN 18u
 
 /* Fixed format, current, ABORTED COMMAND, with the additional sense code and qualifier of the condition (SPC-4 4.5.3). */
-#define SENSE(asc, ascq) { 0x70, 0, 0x0b, 0, 0, 0, 0, 10, 0, 0, 0, 0, asc, ascq, 0, 0, 0, 0 }
+#define SENSE(asc, ascq) SENSE_KEY(0x0b, asc, ascq)
+#define SENSE_KEY(key, asc, ascq) { 0x70, 0, key, 0, 0, 0, 0, 10, 0, 0, 0, 0, asc, ascq, 0, 0, 0, 0 }
 static const uint8_t failure_sense[TGT_FAIL_COUNT][SENSE_LEN] = {
 	[TGT_FAIL_UNSOLICITED] = SENSE(0x0c, 0x0c),
 	[TGT_FAIL_AMOUNT] = SENSE(0x0c, 0x0d),
 	[TGT_FAIL_CRC] = SENSE(0x47, 0x05),
 	[TGT_FAIL_SNACK] = SENSE(0x11, 0x13),
 };
+
+/* CHECK CONDITION never comes without sense data (11.4.7): for device servers that give none, INTERNAL TARGET FAILURE. */
+static const uint8_t missing_sense[SENSE_LEN] = SENSE_KEY(0x04, 0x44, 0x00);
 
 /* --- deciding --- */
 
@@ -66,6 +70,10 @@ int iscsip__target_complete(struct iscsip_cmd *cmd, const struct iscsip_cmd_stat
 	t->flags &= ~(uint32_t)TGT_DEVICE;
 	t->ses->with_device--;
 	t->status = *st;
+	if (st->status == STATUS_CHECK && st->sense_len == 0) {
+		t->status.sense = missing_sense;
+		t->status.sense_len = SENSE_LEN;
+	}
 	t->flags |= TGT_COMPLETE;
 	stop_asking(t);
 	iscsip__target_respond(t);

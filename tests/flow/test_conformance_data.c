@@ -425,6 +425,46 @@ static void status_and_sense_wait_for_the_data_that_is_still_to_come(void **stat
 	rig_close(&R);
 }
 
+static void errors_come_in_a_response_and_check_conditions_with_sense_data(void **state)
+{
+	static const struct {
+		uint8_t status;
+		bool rides;
+	} rows[] = { { 0x00, true }, { 0x04, true }, { 0x10, true },  { 0x14, true },  { 0x02, false },
+		     { 0x08, false }, { 0x18, false }, { 0x28, false }, { 0x30, false }, { 0x40, false } };
+	size_t i;
+
+	(void)state;
+	rig_init(&R);
+	rig_open(&R, "", 1);
+	R.manual = true;
+	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct iscsip_cmd_status st = { .status = rows[i].status, .in_total = 512 };
+		struct iscsip_pdu h = rig_read(&R, 0, 512);
+		struct iscsip_vec v = { data, 512 };
+		struct peer_pdu got;
+
+		R.cmd_count = 0;
+		send(&h);
+		assert_int_equal(iscsip_cmd_send_data(R.cmds[0], &v, 1, 512, true), ISCSIP_OK);
+		assert_int_equal(iscsip_cmd_complete(R.cmds[0], &st), ISCSIP_OK);
+		got = rig_expect(&R, ISCSIP_OP_DATA_IN);
+		assert_int_equal(got.h.data_in.has_status, rows[i].rides);
+		if (rows[i].rides) {
+			assert_int_equal(got.h.data_in.status, rows[i].status);
+		} else {
+			got = rig_expect(&R, ISCSIP_OP_SCSI_RESPONSE);
+			assert_int_equal(got.h.scsi_response.status, rows[i].status);
+			/* the device server gave no sense data */
+			assert_int_equal(got.h.data_len, rows[i].status == 2 ? 20 : 0);
+			if (rows[i].status == 2)
+				assert_memory_equal(got.data, "\0\22\160\0\4", 5);
+		}
+		rig_quiet(&R);
+	}
+	rig_close(&R);
+}
+
 static void a_failure_of_the_target_counts_no_data_in_and_carries_no_flags(void **state)
 {
 	const struct iscsip_cmd_status st = { .response = ISCSIP_RESPONSE_FAILURE, .status = 2, .in_total = 9999 };
@@ -485,6 +525,7 @@ int main(void)
 		cmocka_unit_test(a_snack_at_level_0_is_refused_and_the_command_it_names_ends),
 		cmocka_unit_test(data_in_at_level_0_asks_for_no_acknowledgment_and_carries_status_only_at_its_end),
 		cmocka_unit_test(status_and_sense_wait_for_the_data_that_is_still_to_come),
+		cmocka_unit_test(errors_come_in_a_response_and_check_conditions_with_sense_data),
 		cmocka_unit_test(a_failure_of_the_target_counts_no_data_in_and_carries_no_flags),
 		cmocka_unit_test(pad_bytes_are_sent_as_0_and_taken_as_anything),
 	};
