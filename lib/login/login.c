@@ -535,7 +535,7 @@ static bool login_address(const char *text, struct iscsip_address *address)
 
 	while (text && text[n] && n < 280)
 		n++;
-	return n > 0 && iscsip_address_parse(address, text, n) == ISCSIP_OK;
+	return n > 0 && n < 280 && iscsip_address_parse(address, text, n) == ISCSIP_OK;
 }
 
 int iscsip__login_refuse(struct iscsip__login *l, uint16_t status, const char *address)
