@@ -156,7 +156,7 @@ int iscsip__conn_login_refused(struct iscsip_conn *c, const struct iscsip_error 
 {
 	bool other = why->rule == ISCSIP_RULE_OPCODE || why->rule == ISCSIP_RULE_SENDER || why->rule == ISCSIP_RULE_PHASE;
 
-	if (other && c->stats.rx_pdus == 0)
+	if (other && c->ops->role == ISCSIP_TARGET && c->stats.rx_pdus == 0)
 		return ISCSIP_EPROTO;
 	if (other)
 		iscsip__login_rx_other(c->login);
