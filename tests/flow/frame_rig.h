@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #define RIG_BLOCK 512u
-#define RIG_BLOCKS 4096u
+#define RIG_BLOCKS 256u
 
 enum { TO_TARGET = 0, TO_INITIATOR = 1 };
 
