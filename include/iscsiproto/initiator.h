@@ -182,7 +182,7 @@ ISCSIP_API int iscsip_initiator_session_init(struct iscsip_session **out, void *
  * A session whose connections are all gone may have a new one: it then begins anew, with TSIH 0, which reinstates it at
  * the target if that still holds it (RFC 7143 6.3.5).
  * @retval ISCSIP_OK made. @retval ISCSIP_ENOSPC too little memory. @retval ISCSIP_EAGAIN no connection slot is free.
- * @retval ISCSIP_EINVAL names or offer that are no good, or memory that is not aligned.
+ * @retval ISCSIP_EINVAL names or offer that are no good, memory that is not aligned, or a CID that another connection has.
  * @retval ISCSIP_ESTATE a first connection is still logging in, or the session is logging out.
  */
 ISCSIP_API int iscsip_initiator_conn_init(struct iscsip_conn **out, void *mem, size_t len, void *login, size_t login_len,

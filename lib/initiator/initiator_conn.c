@@ -47,6 +47,9 @@ int iscsip_initiator_conn_init(struct iscsip_conn **out, void *mem, size_t len, 
 		return ISCSIP_EINVAL;
 	if (base->conn_count + s->opening >= base->cfg->limits.max_conns)
 		return ISCSIP_EAGAIN;
+	/* a connection is reinstated only after it was cleaned up (RFC 7143 6.3.4) */
+	if (iscsip__session_find_cid(base, cid))
+		return ISCSIP_EINVAL;
 	if (s->logging_out && base->conn_count)
 		return ISCSIP_ESTATE;
 	if (base->conn_count == 0 && s->opening)

@@ -303,25 +303,6 @@ static void a_failed_session_is_reinstated_by_tsih_0_and_agrees_anew_on_everythi
 	it_end(&R);
 }
 
-static void a_session_that_has_not_failed_is_joined_not_reinstated(void **state)
-{
-	void *conn, *login;
-	struct iscsip_conn *c;
-	size_t conn_len, login_len;
-
-	(void)state;
-	/* no room for a second connection, so no login at all */
-	it_begin(&R);
-	conn_len = iscsip_initiator_conn_size(&R.cfg);
-	login_len = iscsip_login_size(&R.cfg);
-	conn = malloc(conn_len);
-	login = malloc(login_len);
-	assert_int_equal(iscsip_initiator_conn_init(&c, conn, conn_len, login, login_len, R.s, 2, NULL, R.now), ISCSIP_EAGAIN);
-	free(conn);
-	free(login);
-	it_end(&R);
-}
-
 /* The second connection of a session, made in the place of the rig's; the first one waits in *kept. */
 struct kept {
 	struct iscsip_conn *c;
@@ -341,6 +322,32 @@ static void second(uint16_t cid)
 			 ISCSIP_OK);
 }
 
+static void refused(uint16_t cid, int why)
+{
+	size_t conn_len = iscsip_initiator_conn_size(&R.cfg), login_len = iscsip_login_size(&R.cfg);
+	void *conn = malloc(conn_len), *login = malloc(login_len);
+	struct iscsip_conn *c;
+
+	assert_int_equal(iscsip_initiator_conn_init(&c, conn, conn_len, login, login_len, R.s, cid, &R, R.now), why);
+	free(conn);
+	free(login);
+}
+
+static void a_session_that_has_not_failed_is_not_reinstated(void **state)
+{
+	(void)state;
+	it_begin(&R);
+	assert_int_equal(iscsip_session_state(R.s), ISCSIP_SESSION_LOGGED_IN);
+	refused(2, ISCSIP_EAGAIN); /* no second connection was agreed on, and a first one is there */
+	it_close(&R);
+	assert_int_equal(iscsip_session_state(R.s), ISCSIP_SESSION_FAILED);
+	free(R.conn_mem);
+	second(2);
+	it_take(&R, ISCSIP_OP_LOGIN_REQUEST);
+	assert_int_equal(R.got.h.login_request.tsih, 0);
+	it_end(&R);
+}
+
 static void a_lost_connection_is_logged_in_again_with_the_sessions_handle_and_its_own_id(void **state)
 {
 	struct kept kept;
@@ -353,6 +360,8 @@ static void a_lost_connection_is_logged_in_again_with_the_sessions_handle_and_it
 	it_open(&R);
 	it_login(&R);
 	kept = (struct kept){ R.c, R.conn_mem, R.statsn };
+	/* the ID of a connection that lives is not taken for another one */
+	refused(1, ISCSIP_EINVAL);
 	for (round = 0; round < 3; round++) {
 		R.statsn = 500;
 		second(9);
@@ -479,7 +488,7 @@ int main(void)
 		cmocka_unit_test(empty_pdus_are_sent_only_where_a_rule_asks_for_them),
 		cmocka_unit_test(a_discovery_login_says_so_in_its_first_request_and_only_there),
 		cmocka_unit_test(a_failed_session_is_reinstated_by_tsih_0_and_agrees_anew_on_everything),
-		cmocka_unit_test(a_session_that_has_not_failed_is_joined_not_reinstated),
+		cmocka_unit_test(a_session_that_has_not_failed_is_not_reinstated),
 		cmocka_unit_test(a_lost_connection_is_logged_in_again_with_the_sessions_handle_and_its_own_id),
 		cmocka_unit_test(x_node_architecture_changes_nothing_and_comes_once),
 		cmocka_unit_test(obsolete_keys_and_ports_are_not_used),
