@@ -293,8 +293,6 @@ static void control_frames_go_before_data(void **state)
 	assert_int_equal(r->done, 2);
 }
 
-static void the_trace_tells_headers_and_data_of_both_directions(void **state);
-
 struct told {
 	struct frame_rig *r;
 	struct frame_rig_bytes bytes[2];
@@ -334,6 +332,24 @@ static void the_trace_tells_headers_and_data_of_both_directions(void **state)
 		assert_int_equal(t.ends[d], frame_rig_frames(r, d, NULL, 0));
 		free(t.bytes[d].p);
 	}
+}
+
+static void a_header_that_is_refused_is_traced_whole(void **state)
+{
+	struct rig *r = *state;
+	struct told t = { .r = r };
+	struct iscsip_frame f = rig_newc(1, 0, 0, 0);
+
+	r->thost = (struct iscsip_frame_host){ sizeof r->thost, &t, tell, NULL };
+	r->tcfg.host = &r->thost;
+	rig_open_target(r);
+	f.sequence = 9;
+	rig_put(r, TO_TARGET, &f, NULL);
+	rig_deliver(r, TO_TARGET);
+	assert_int_equal(iscsip_frame_conn_error(r->t)->rule, ISCSIP_FRAME_RULE_SEQUENCE);
+	assert_int_equal(t.bytes[0].len, 68);
+	assert_int_equal(t.ends[0], 1);
+	free(t.bytes[0].p);
 }
 
 static void the_counters_count_bytes_frames_and_data(void **state)
@@ -747,6 +763,7 @@ int main(void)
 		T(the_host_is_woken_once_when_an_answer_comes_from_outside_the_doors),
 		T(control_frames_go_before_data),
 		T(the_trace_tells_headers_and_data_of_both_directions),
+		T(a_header_that_is_refused_is_traced_whole),
 		T(the_counters_count_bytes_frames_and_data),
 		T(sync_and_first_sequence_are_the_configurations_and_the_sequence_wraps),
 		T(run_serves_a_target_over_the_hosts_recv_and_send),
