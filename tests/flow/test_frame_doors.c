@@ -336,16 +336,16 @@ static void the_trace_tells_headers_and_data_of_both_directions(void **state)
 
 static void a_header_that_is_refused_is_traced_whole(void **state)
 {
-	struct rig *r = *state;
+	struct frame_rig *r = *state;
 	struct told t = { .r = r };
-	struct iscsip_frame f = rig_newc(1, 0, 0, 0);
+	struct iscsip_frame f = frame_rig_newc(1, 0, 0, 0);
 
 	r->thost = (struct iscsip_frame_host){ sizeof r->thost, &t, tell, NULL };
 	r->tcfg.host = &r->thost;
-	rig_open_target(r);
+	frame_rig_open_target(r);
 	f.sequence = 9;
-	rig_put(r, TO_TARGET, &f, NULL);
-	rig_deliver(r, TO_TARGET);
+	frame_rig_put(r, TO_TARGET, &f, NULL);
+	frame_rig_deliver(r, TO_TARGET);
 	assert_int_equal(iscsip_frame_conn_error(r->t)->rule, ISCSIP_FRAME_RULE_SEQUENCE);
 	assert_int_equal(t.bytes[0].len, 68);
 	assert_int_equal(t.ends[0], 1);
