@@ -108,6 +108,7 @@ struct ini_request {
 	uint32_t itt;
 	uint16_t refs;   /* units in the send ring */
 	bool busy;       /* it has a tag */
+	bool asked;      /* it is on the wire, and not answered */
 	bool ended;      /* it was answered, and its end waits for refs */
 	int err;         /* how it ended */
 	void *cookie;
@@ -168,6 +169,11 @@ struct ini_conn {
 	/* login */
 	uint32_t login_itt;
 	bool login_told;                /* the host knows that it failed */
+	/*
+	 * Ping, text and logout are immediate; of these a target has to take one at a time (RFC 7143 4.2.2.1). The others wait
+	 * here, as bits of 1 << kind; but a ping of keepalive, which even a Reject answers.
+	 */
+	uint8_t parked;
 	/* pings */
 	struct ini_request ping;
 	const uint8_t *ping_data;
@@ -256,6 +262,10 @@ void iscsip__initiator_line_drop(struct ini_line *l, struct iscsip_task *t);
 int iscsip__initiator_request(struct ini_conn *ic, struct ini_request *r, enum ini_kind kind, void *cookie);
 /* Its tag is free again. */
 void iscsip__initiator_answered(struct ini_session *s, struct ini_request *r);
+/* Whether it goes out now; else it is parked. */
+bool iscsip__initiator_may_ask(struct ini_conn *ic, enum ini_kind kind);
+/* An answer to it is in: those that are parked may go on. */
+void iscsip__initiator_heard(struct ini_conn *ic, struct ini_request *r);
 
 /* --- connection --- */
 extern const struct conn_role iscsip__initiator_role;

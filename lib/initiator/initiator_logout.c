@@ -64,6 +64,9 @@ enum conn_made iscsip__initiator_make_logout(struct ini_conn *ic)
 	struct iscsip_pdu pdu = { 0 };
 	unsigned i;
 
+	if (!iscsip__initiator_may_ask(ic, INI_LOGOUT))
+		return CONN_MADE_NONE;
+	ic->logout.asked = true;
 	pdu.opcode = ISCSIP_OP_LOGOUT_REQUEST;
 	pdu.immediate = pdu.final = true;
 	pdu.itt = ic->logout.itt;
@@ -85,6 +88,7 @@ void iscsip__initiator_logout_ended(struct ini_conn *ic, int err, const struct i
 	if (!ic->logout.busy)
 		return;
 	iscsip__initiator_answered(ic->s, &ic->logout);
+	ic->logout.asked = false;
 	if (ic->s->ops->logout_done)
 		ic->s->ops->logout_done(ic->s->base.user, ic->c, err, r ? r->response : 0, r ? r->time2wait : 0,
 					r ? r->time2retain : 0);
@@ -98,7 +102,7 @@ int iscsip__initiator_logout_response(struct ini_conn *ic)
 	const struct conn_item *item = iscsip__initiator_find(ic->s, pdu->itt, &known);
 	unsigned i;
 
-	if (item != &ic->logout.item || conn_queued(item))
+	if (item != &ic->logout.item || !ic->logout.asked)
 		return ini_broken(ic, item ? ISCSIP_RULE_TASK_KIND : ISCSIP_RULE_TASK_TAG, pdu->itt);
 	if (pdu->logout_response.response == ISCSIP_LOGOUT_CLOSED)
 		ic->s->logged_out = ic->logout_reason == ISCSIP_LOGOUT_SESSION || ic->s->base.conn_count == 1;

@@ -53,6 +53,9 @@ enum conn_made iscsip__initiator_make_ping(struct ini_conn *ic)
 	struct tx_unit *u = iscsip__conn_unit(ic->c);
 	struct iscsip_pdu pdu = { 0 };
 
+	if (!iscsip__initiator_may_ask(ic, INI_PING))
+		return CONN_MADE_NONE;
+	ic->ping.asked = true;
 	pdu.opcode = ISCSIP_OP_NOP_OUT;
 	pdu.immediate = pdu.final = true;
 	pdu.itt = ic->ping.itt;
@@ -71,6 +74,7 @@ void iscsip__initiator_ping_ended(struct ini_conn *ic, int err)
 {
 	if (ic->ping.busy) {
 		iscsip__initiator_answered(ic->s, &ic->ping);
+		iscsip__initiator_heard(ic, &ic->ping);
 		iscsip__conn_unqueue(ic->c, &ic->ping.item);
 		ic->ping.ended = true;
 		ic->ping.err = err;
@@ -86,7 +90,7 @@ void iscsip__initiator_ping_ended(struct ini_conn *ic, int err)
 
 static bool ini_ping_fits(const struct ini_conn *ic, const struct conn_item *item)
 {
-	return item == &ic->ping.item && !conn_queued(item);
+	return item == &ic->ping.item && ic->ping.asked;
 }
 
 static int ini_echo_sink(struct iscsip_conn *c, const uint8_t *p, size_t n)

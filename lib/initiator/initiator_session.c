@@ -185,6 +185,34 @@ void iscsip__initiator_answered(struct ini_session *s, struct ini_request *r)
 	r->busy = false;
 }
 
+static bool ini_is_asking(const struct ini_conn *ic)
+{
+	return (ic->ping.asked && ic->ping_of_host) || ic->text.asked || ic->logout.asked;
+}
+
+bool iscsip__initiator_may_ask(struct ini_conn *ic, enum ini_kind kind)
+{
+	if (!ini_is_asking(ic) || (kind == INI_PING && !ic->ping_of_host))
+		return true;
+	ic->parked = (uint8_t)(ic->parked | 1u << kind);
+	return false;
+}
+
+void iscsip__initiator_heard(struct ini_conn *ic, struct ini_request *r)
+{
+	struct ini_request *all[] = { &ic->logout, &ic->text, &ic->ping };
+	unsigned i;
+
+	r->asked = false;
+	ic->parked = (uint8_t)(ic->parked & ~(1u << r->item.kind));
+	if (!ic->parked || ini_is_asking(ic))
+		return;
+	for (i = 0; i < 3; i++)
+		if (ic->parked & 1u << all[i]->item.kind && all[i]->busy)
+			iscsip__conn_queue(ic->c, &all[i]->item, CONN_Q_URGENT);
+	ic->parked = 0;
+}
+
 /* --- lines --- */
 
 void iscsip__initiator_line_add(struct ini_line *l, struct iscsip_task *t)

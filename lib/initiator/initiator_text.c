@@ -125,6 +125,9 @@ enum conn_made iscsip__initiator_make_text(struct ini_conn *ic)
 	uint32_t left = ic->text_len - ic->text_sent;
 	uint32_t len = left < ic->c->tx_limit ? left : ic->c->tx_limit;
 
+	if (!iscsip__initiator_may_ask(ic, INI_TEXT))
+		return CONN_MADE_NONE;
+	ic->text.asked = true;
 	pdu.opcode = ISCSIP_OP_TEXT_REQUEST;
 	pdu.immediate = true;
 	pdu.final = ic->text_final = len == left;
@@ -155,6 +158,7 @@ void iscsip__initiator_text_ended(struct ini_conn *ic, int err)
 {
 	if (ic->text.busy) {
 		iscsip__initiator_answered(ic->s, &ic->text);
+		iscsip__initiator_heard(ic, &ic->text);
 		iscsip__conn_unqueue(ic->c, &ic->text.item);
 		ic->text.ended = true;
 		ic->text.err = err;
@@ -203,7 +207,7 @@ static int ini_text_sink(struct iscsip_conn *c, const uint8_t *p, size_t n)
 
 static bool ini_text_fits(const struct ini_conn *ic, const struct conn_item *item)
 {
-	return item == &ic->text.item && !conn_queued(item);
+	return item == &ic->text.item && ic->text.asked;
 }
 
 int iscsip__initiator_text_header(struct ini_conn *ic)
@@ -228,6 +232,7 @@ static void ini_text_go_on(struct ini_conn *ic)
 	}
 	ic->text_ttt = pdu->text_response.ttt;
 	ic->text_lun = pdu->lun;
+	iscsip__initiator_heard(ic, &ic->text);
 	iscsip__conn_queue(ic->c, &ic->text.item, CONN_Q_URGENT);
 }
 

@@ -521,6 +521,38 @@ static void silence_is_looked_into_and_then_given_up(void **state)
 	it_end(&R);
 }
 
+/* A target has to take one immediate request beside task management at a time (4.2.2.1): the others wait for its answer. */
+static void one_immediate_request_is_out_at_a_time(void **state)
+{
+	struct iscsip_pdu p;
+	uint8_t data[8] = { 0 };
+
+	(void)state;
+	it_begin(&R);
+	assert_int_equal(iscsip_initiator_ping(R.c, data, 8, data, R.now), ISCSIP_OK);
+	it_take(&R, ISCSIP_OP_NOP_OUT);
+	p = it_pdu(ISCSIP_OP_NOP_IN, R.got.h.itt);
+	p.nop_in.ttt = ISCSIP_TAG_NONE;
+	assert_int_equal(iscsip_initiator_text(R.c, "X-a=1", 6, &R, R.now), ISCSIP_OK);
+	assert_int_equal(iscsip_initiator_tmf(R.s, ISCSIP_TMF_CLEAR_ACA, 0, NULL, &R, R.now), ISCSIP_OK);
+	it_take(&R, ISCSIP_OP_TASK_REQUEST);
+	it_quiet(&R);
+	it_give(&R, &p, data, 8);
+	assert_int_equal(R.pings, 1);
+	it_take(&R, ISCSIP_OP_TEXT_REQUEST);
+	p = it_pdu(ISCSIP_OP_TEXT_RESPONSE, R.got.h.itt);
+	p.final = false;
+	p.text_response.ttt = 5;
+	assert_int_equal(iscsip_initiator_ping(R.c, data, 8, data, R.now), ISCSIP_OK);
+	assert_int_equal(iscsip_initiator_logout(R.c, ISCSIP_LOGOUT_SESSION, 0, R.now), ISCSIP_OK);
+	it_quiet(&R);
+	it_give(&R, &p, NULL, 0);
+	/* the longest of them does not keep the connection open */
+	it_take(&R, ISCSIP_OP_LOGOUT_REQUEST);
+	it_quiet(&R);
+	it_end(&R);
+}
+
 /* --- text --- */
 
 static void give_text(uint32_t itt, const char *text, uint32_t len, bool final, bool cont, uint32_t ttt)
@@ -1067,6 +1099,7 @@ int main(void)
 		cmocka_unit_test(data_of_affected_tasks_goes_on_but_with_fast_abort),
 		cmocka_unit_test(a_ping_comes_back_with_what_it_carried),
 		cmocka_unit_test(silence_is_looked_into_and_then_given_up),
+		cmocka_unit_test(one_immediate_request_is_out_at_a_time),
 		cmocka_unit_test(a_long_list_comes_in_as_many_answers_as_it_takes),
 		cmocka_unit_test(a_long_request_goes_out_in_pieces),
 		cmocka_unit_test(a_new_data_segment_length_holds_when_it_may),
