@@ -122,8 +122,14 @@ static void every_pdu_of_an_initiator_carries_the_digests_that_were_agreed(void 
 	assert_int_equal(iscsip_initiator_ping(I.c, ping, 5, ping, I.now), ISCSIP_OK);
 	it_take(&I, ISCSIP_OP_NOP_OUT);
 	assert_int_equal(I.got.h.data_len, 5);
+	p = it_pdu(ISCSIP_OP_NOP_IN, I.got.h.itt);
+	p.nop_in.ttt = ISCSIP_TAG_NONE;
+	it_give(&I, &p, ping, 5);
 	assert_int_equal(iscsip_initiator_text(I.c, "X-org.test=1", 13, &I, I.now), ISCSIP_OK);
 	it_take(&I, ISCSIP_OP_TEXT_REQUEST);
+	p = it_pdu(ISCSIP_OP_TEXT_RESPONSE, I.got.h.itt);
+	p.text_response.ttt = ISCSIP_TAG_NONE;
+	it_give(&I, &p, NULL, 0);
 	assert_int_equal(iscsip_initiator_tmf(I.s, ISCSIP_TMF_LOGICAL_UNIT_RESET, 0, NULL, &I, I.now), ISCSIP_OK);
 	it_take(&I, ISCSIP_OP_TASK_REQUEST);
 	assert_int_equal(iscsip_initiator_logout(I.c, ISCSIP_LOGOUT_SESSION, 0, I.now), ISCSIP_OK);
