@@ -81,7 +81,7 @@ static int unit_add(struct device *d, struct unit *u)
 	cfg.blocks = b->size / b->block_size;
 	cfg.block_size = b->block_size;
 	cfg.serial = b->serial;
-	cfg.physical_exponent = b->block_size == 512 ? 3 : 0;
+	cfg.physical_exponent = b->block_size == 512 ? 3 : 1; /* 4 and 8 KiB: what hosts align to */
 	cfg.rotation_rate = 1;
 	cfg.unmap_granularity = 4096 / b->block_size;
 	cfg.flags = (b->read_only ? ISCSIP_LUN_READ_ONLY : 0) | (b->thin ? ISCSIP_LUN_THIN : 0) |
@@ -223,8 +223,9 @@ static void device_open(struct device *d)
 	cfg.max_luns = MAX_LUNS;
 	cfg.max_nexuses = MAX_NEXUSES;
 	cfg.max_commands = MAX_COMMANDS;
-	cfg.buffer_size = 256u * 1024u;
-	cfg.buffer_count = 64;
+	cfg.buffer_size = 256u * 1024u; /* 64 MiB in all, touched as far as files are read and written */
+	cfg.buffer_count = 256;
+	cfg.max_pieces = 256;
 	cfg.buffer_align = 4096;
 	cfg.name = d->name;
 	cfg.host = &d->disk_host;

@@ -20,7 +20,7 @@ def free_port():
 class Tgtd:
     """A tgtd of our own, with one target on a file."""
 
-    def __init__(self, suite, chap=False, mutual=False, **params):
+    def __init__(self, suite, own=None, chap=False, mutual=False, **params):
         need("tgtd", "tgtadm")
         self.suite = suite
         if os.geteuid() != 0:
@@ -28,13 +28,13 @@ class Tgtd:
         os.makedirs("/var/run/tgtd", exist_ok=True)
         self.port = free_port()
         self.control = str(200 + random.randrange(30000))
-        self.file = self.suite.path("tgtd-unit")
+        self.file = self.suite.path(f"tgtd-unit-{self.port}")
         with open(self.file, "wb") as f:
             f.truncate(SIZE)
-        with open(self.suite.path("tgtd.log"), "wb") as log:
+        with open(self.suite.path(f"tgtd-{self.port}.log"), "wb") as log:
             self.process = subprocess.Popen(["/usr/sbin/tgtd", "-f", "-C", self.control, "--iscsi", f"portal=127.0.0.1:{self.port}"],
                                             stdout=log, stderr=log)
-        self.suite.open.callback(self.stop)
+        (own or self.suite.open).callback(self.stop)
         self.url = f"iscsi://127.0.0.1:{self.port}"
         self.unit = f"{self.url}/{TARGET}/1"
         self._set_up(chap, mutual, params)
@@ -51,7 +51,7 @@ class Tgtd:
             except Failed:
                 time.sleep(0.05)
         else:
-            raise Failed("tgtd does not take commands: " + open(self.suite.path("tgtd.log")).read())
+            raise Failed("tgtd does not take commands: " + open(self.suite.path(f"tgtd-{self.port}.log")).read())
         self.admin("--op", "new", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b", self.file)
         self.admin("--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL")
         for key, value in params.items():

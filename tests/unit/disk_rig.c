@@ -166,15 +166,33 @@ static int port_abort(struct iscsip_cmd *cmd)
 	return ISCSIP_OK;
 }
 
-static const struct iscsip_cmd_port rig_port = { port_set_buffer, port_request_data, port_send_data, port_complete, port_abort };
-
 /* The answer is kept in the request itself. */
-int rig_tmf_complete(struct iscsip_tmf *tmf, uint8_t response)
+static int port_tmf_complete(struct iscsip_tmf *tmf, uint8_t response)
 {
+	if (tmf->function == 0x80)
+		return ISCSIP_ESTATE;
 	tmf->function = 0x80;
 	tmf->ref = NULL;
 	tmf->lun = response;
 	return ISCSIP_OK;
+}
+
+static const struct iscsip_cmd_port rig_port = { port_set_buffer, port_request_data, port_send_data, port_complete, port_abort,
+						 port_tmf_complete };
+
+void rig_tmf_init(struct rig *r, struct iscsip_tmf *tmf, int nexus, uint32_t lun, uint8_t function, struct rig_cmd *ref)
+{
+	memset(tmf, 0, sizeof *tmf);
+	tmf->port = &rig_port;
+	tmf->nexus = &r->nexus[nexus];
+	tmf->lun = iscsip_lun_encode(lun);
+	tmf->function = function;
+	tmf->ref = ref ? &ref->cmd : NULL;
+}
+
+bool rig_tmf_answered(const struct iscsip_tmf *tmf, uint8_t response)
+{
+	return tmf->function == 0x80 && tmf->lun == response;
 }
 
 uint8_t rig_tmf(struct rig *r, int nexus, uint32_t lun, uint8_t function, struct rig_cmd *ref)
@@ -182,17 +200,13 @@ uint8_t rig_tmf(struct rig *r, int nexus, uint32_t lun, uint8_t function, struct
 	static struct iscsip_tmf tmf;
 	struct rig_cmd *c, *next;
 
-	memset(&tmf, 0, sizeof tmf);
-	tmf.nexus = &r->nexus[nexus];
-	tmf.lun = iscsip_lun_encode(lun);
-	tmf.function = function;
-	tmf.ref = ref ? &ref->cmd : NULL;
+	rig_tmf_init(r, &tmf, nexus, lun, function, ref);
 	/* the transport marks the nexus' own tasks first */
 	for (c = r->cmds; c; c = next) {
 		bool whole = function == ISCSIP_TMF_TARGET_WARM_RESET || function == ISCSIP_TMF_TARGET_COLD_RESET;
 
 		next = c->next;
-		if (c->cmd.nexus != tmf.nexus || !c->executed || c->completed)
+		if (c->cmd.nexus != tmf.nexus || !c->executed || c->completed || c->cmd.flags & ISCSIP_CMD_ABORTED)
 			continue;
 		if (function == ISCSIP_TMF_ABORT_TASK ? c == ref : function <= ISCSIP_TMF_TARGET_COLD_RESET &&
 		    function != ISCSIP_TMF_CLEAR_ACA && (whole || c->cmd.lun == tmf.lun)) {

@@ -94,14 +94,10 @@ void rig_release(struct rig_cmd *c);
 /* A whole command, until its end. The answer stays until the next one of the rig. */
 struct rig_cmd *rig_run(struct rig *r, int nexus, uint32_t lun, const uint8_t *cdb, size_t cdb_len, const void *out,
 			uint32_t out_len, uint32_t in_len);
-/* Each program of the disk's tests holds this once: it stands in for the iSCSI target's, which it does not link. */
-#define RIG_DEFINE_TMF_COMPLETE \
-	int iscsip_tmf_complete(struct iscsip_tmf *tmf, uint8_t response) \
-	{ \
-		return rig_tmf_complete(tmf, response); \
-	}
 
-int rig_tmf_complete(struct iscsip_tmf *tmf, uint8_t response);
+/* Task management: a request that is to be given to the disk, whether it is answered, and the whole of it. */
+void rig_tmf_init(struct rig *r, struct iscsip_tmf *tmf, int nexus, uint32_t lun, uint8_t function, struct rig_cmd *ref);
+bool rig_tmf_answered(const struct iscsip_tmf *tmf, uint8_t response);
 uint8_t rig_tmf(struct rig *r, int nexus, uint32_t lun, uint8_t function, struct rig_cmd *ref);
 
 /* Shortcuts for unit 0 by nexus @n; each asserts nothing and answers the command. */

@@ -14,8 +14,6 @@
 #include "base/bytes.h"
 #include "disk/disk.h"
 
-RIG_DEFINE_TMF_COMPLETE
-
 static const enum rig_backing backings[] = { RIG_RAM, RIG_SYNC, RIG_DEFERRED };
 #define EACH_BACKING(b) \
 	for (size_t at_ = 0; at_ < 3; at_++) \
