@@ -159,6 +159,7 @@ enum iscsip_tmf_response {
 
 /** @brief A task management request, as the device server sees it. */
 struct iscsip_tmf {
+	const struct iscsip_cmd_port *port; /**< The transport's side; not the host's business. */
 	void *user;            /**< The host's own, NULL at first. */
 	void *nexus;           /**< As in struct iscsip_cmd. */
 	uint64_t lun;          /**< The LUN bytes, where the function has a LUN. */

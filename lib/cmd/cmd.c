@@ -2,7 +2,6 @@
 /*
  * Commands without their transport. Owns nothing: a command belongs to the target role that made it, and
  * these functions only lead to that role's table, so that a device server works over any transport.
- * iscsip_tmf_complete() stands with the iSCSI target: no other protocol of ours has task management.
  */
 #include "cmd/cmd_port.h"
 
@@ -29,4 +28,9 @@ int iscsip_cmd_complete(struct iscsip_cmd *cmd, const struct iscsip_cmd_status *
 int iscsip_cmd_abort(struct iscsip_cmd *cmd)
 {
 	return cmd->port->abort(cmd);
+}
+
+int iscsip_tmf_complete(struct iscsip_tmf *tmf, uint8_t response)
+{
+	return tmf->port->tmf_complete(tmf, response);
 }

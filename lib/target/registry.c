@@ -121,7 +121,7 @@ static void sip_text(uint64_t v[4], const char *text)
 {
 	size_t len = 0, at;
 
-	while (text[len])
+	while (len < ISCSIP_NAME_MAX && text[len])
 		len++;
 	for (at = 0; at <= len; at += 8) {
 		uint8_t word[8] = { 0 };

@@ -505,6 +505,7 @@ int iscsip__target_abort_cmd(struct iscsip_cmd *cmd);
 /* --- target_tmf.c --- */
 
 int iscsip__target_tmf_arrive(struct iscsip_conn *c);
+int iscsip__target_tmf_complete(struct iscsip_tmf *tmf, uint8_t response);
 void iscsip__target_tmf_run(struct tgt_task *t);
 /* What requests under way wait for may have come. */
 void iscsip__target_tmf_recheck(struct tgt_session *s);

@@ -247,7 +247,7 @@ static int port_abort(struct iscsip_cmd *cmd)
 const struct iscsip_cmd_port *iscsip__target_port(void)
 {
 	static const struct iscsip_cmd_port port = { port_set_buffer, port_request_data, iscsip__target_in_send,
-						     port_complete, port_abort };
+						     port_complete, port_abort, iscsip__target_tmf_complete };
 
 	return &port;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * SendTargets (RFC 7143 appendix C). The list may be of any length and is kept nowhere: where the next response begins
- * is three numbers (target, pair of its record, byte of that pair), and the host is asked again for what it is to hold. Pairs may be
- * cut anywhere (11.10.5).
+ * is three numbers (target, pair of its record, byte of that pair), and the host is asked again for what it is to hold.
+ * Pairs may be cut anywhere (11.10.5).
  *
  * A record is TargetName, then TargetAddress for each portal that has an address.
  */

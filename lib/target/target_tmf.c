@@ -105,7 +105,7 @@ static void to_device(struct tgt_task *t, uint8_t own_response)
 	s->dev->tmf(s->dev_user, &t->tmf.tmf);
 }
 
-int iscsip_tmf_complete(struct iscsip_tmf *tmf, uint8_t response)
+int iscsip__target_tmf_complete(struct iscsip_tmf *tmf, uint8_t response)
 {
 	struct tgt_task *t = (struct tgt_task *)(void *)((uint8_t *)tmf - offsetof(struct tgt_task, tmf));
 	struct tgt_session *s = t->ses;
@@ -348,6 +348,7 @@ int iscsip__target_tmf_arrive(struct iscsip_conn *c)
 
 	if (!t)
 		return ISCSIP_OK;
+	t->tmf.tmf.port = iscsip__target_port();
 	t->tmf.tmf.nexus = t->ses->nexus;
 	t->tmf.tmf.lun = c->pdu.lun;
 	t->tmf.tmf.function = r->function;
