@@ -251,6 +251,15 @@ void iscsip__initiator_window(struct ini_session *s, uint32_t expcmdsn, uint32_t
 int iscsip__initiator_tag(struct ini_session *s, struct conn_item *owner, const struct iscsip_vec_cursor *at,
 			  uint32_t len, uint32_t *itt);
 /* What a tag stands for, or NULL. *known: it was issued some time. */
+/*
+ * The tag table has the index in the upper half of a tag and the generation below it; on the wire the halves change places,
+ * since peers use the low bits of a task tag to spread tasks.
+ */
+static inline uint32_t ini_swap(uint32_t tag)
+{
+	return tag << 16 | tag >> 16;
+}
+
 struct conn_item *iscsip__initiator_find(const struct ini_session *s, uint32_t itt, bool *known);
 void iscsip__initiator_session_begin(struct ini_session *s);
 

@@ -65,7 +65,8 @@ static int ini_in_order(struct ini_conn *ic, struct ini_task *p)
 static int ini_in_place(struct ini_conn *ic, struct iscsip_task *t, struct iscsip_ddp_hit *hit, bool *drop)
 {
 	const struct iscsip_pdu *pdu = &ic->c->pdu;
-	struct iscsip_ddp_query q = { .tag = pdu->itt, .off = pdu->data_in.buffer_offset, .len = pdu->data_len };
+	struct iscsip_ddp_query q = { .tag = ini_swap(pdu->itt), .off = pdu->data_in.buffer_offset,
+				      .len = pdu->data_len };
 	struct ini_task *p = ini_priv(t);
 
 	*drop = true;

@@ -40,7 +40,7 @@ int iscsip__initiator_login_open(struct ini_conn *ic, void *mem, size_t len)
 	who.session = s->base.tsih ? &s->base.params : NULL;
 	err = iscsip__login_open_initiator(&ic->c->login, scratch->mem, scratch->mem_len, &scratch->setup, &who);
 	if (err)
-		(void)iscsip_ddp_release(s->tags, ic->login_itt);
+		(void)iscsip_ddp_release(s->tags, ini_swap(ic->login_itt));
 	return err;
 }
 
@@ -85,7 +85,7 @@ void iscsip__initiator_login_ask(struct iscsip_conn *c, enum iscsip__login_want 
 
 static void ini_login_over(struct ini_conn *ic)
 {
-	(void)iscsip_ddp_release(ic->s->tags, ic->login_itt);
+	(void)iscsip_ddp_release(ic->s->tags, ini_swap(ic->login_itt));
 	ic->s->opening--;
 }
 

@@ -150,17 +150,20 @@ int iscsip__initiator_tag(struct ini_session *s, struct conn_item *owner, const 
 	if (at)
 		r.at = *at;
 	err = iscsip_ddp_bind(s->tags, &r, 0, itt);
-	if (!err && *itt >> 16 > s->tag_top)
+	if (err)
+		return err;
+	if (*itt >> 16 > s->tag_top)
 		s->tag_top = *itt >> 16;
-	return err;
+	*itt = ini_swap(*itt);
+	return ISCSIP_OK;
 }
 
 struct conn_item *iscsip__initiator_find(const struct ini_session *s, uint32_t itt, bool *known)
 {
-	struct iscsip_ddp_query q = { .tag = itt };
+	struct iscsip_ddp_query q = { .tag = ini_swap(itt) };
 	struct iscsip_ddp_hit hit;
 
-	*known = itt >> 16 <= s->tag_top;
+	*known = (itt & 0xffffu) <= s->tag_top;
 	return iscsip_ddp_find(s->tags, &q, &hit) == ISCSIP_OK ? hit.owner : NULL;
 }
 
@@ -181,7 +184,7 @@ int iscsip__initiator_request(struct ini_conn *ic, struct ini_request *r, enum i
 void iscsip__initiator_answered(struct ini_session *s, struct ini_request *r)
 {
 	if (r->busy)
-		(void)iscsip_ddp_release(s->tags, r->itt);
+		(void)iscsip_ddp_release(s->tags, ini_swap(r->itt));
 	r->busy = false;
 }
 

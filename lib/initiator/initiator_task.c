@@ -204,7 +204,7 @@ void iscsip__initiator_over(struct ini_session *s, struct iscsip_task *t, int er
 	p->stage = INI_OVER;
 	if (p->ic)
 		iscsip__conn_unqueue(p->ic->c, &p->item);
-	(void)iscsip_ddp_release(s->tags, p->itt);
+	(void)iscsip_ddp_release(s->tags, ini_swap(p->itt));
 	iscsip__initiator_tmf_forget(s, t);
 	if (p->refs == 0)
 		ini_give_back(s, t);

@@ -330,7 +330,7 @@ static void answers_for_tags_never_given_out_end_the_connection(void **state)
 {
 	static const uint8_t ops[] = { ISCSIP_OP_SCSI_RESPONSE, ISCSIP_OP_DATA_IN, ISCSIP_OP_R2T, ISCSIP_OP_TASK_RESPONSE,
 				       ISCSIP_OP_TEXT_RESPONSE, ISCSIP_OP_LOGOUT_RESPONSE, ISCSIP_OP_NOP_IN };
-	static const uint32_t tags[] = { 0x00090000u, 0x7fff0000u, 0xfffffffeu };
+	static const uint32_t tags[] = { 0x00000009u, 0x00007fffu, 0xfffffffeu };
 	size_t i, j;
 	uint32_t len;
 
@@ -400,7 +400,7 @@ static void answers_of_the_wrong_kind_end_the_connection(void **state)
 		default: /* a task that was not sent yet */
 			plain(&k);
 			it_submit(&R, &k);
-			p = it_pdu_response((read_itt & 0xffff0000u) + 0x10000u, 0);
+			p = it_pdu_response((read_itt & 0xffffu) + 1u, 0);
 			break;
 		}
 		it_give(&R, &p, i == 6 || i == 7 ? junk : NULL, i == 6 || i == 7 ? 8 : 0);
@@ -447,7 +447,7 @@ static void an_old_tag_does_not_reach_the_new_task(void **state)
 	R.done_count = 0;
 	it_read(&K, area + GUARD, ROOM);
 	itt = submit_command(&K);
-	assert_true(itt != old && itt >> 16 == old >> 16);
+	assert_true(itt != old && (itt & 0xffffu) == (old & 0xffffu));
 	p = it_pdu_data_in(old, 0, 0, true);
 	p.data_in.has_status = true;
 	it_give(&R, &p, junk, ROOM);
@@ -1112,7 +1112,7 @@ static void wild_headers_never_reach_foreign_memory(void **state)
 			if (bhs[0] == ISCSIP_OP_REJECT)
 				len += 48;
 			store_be24(bhs + 5, len);
-			store_be32(bhs + 16, next_random(&seed) % 3 ? itt : itt + 0x10000u);
+			store_be32(bhs + 16, next_random(&seed) % 3 ? itt : itt + 1u);
 			store_be32(bhs + 20, next_random(&seed) % 3 ? ISCSIP_TAG_NONE : next_random(&seed));
 			store_be32(bhs + 24, R.statsn);
 			store_be32(bhs + 28, R.expcmdsn);

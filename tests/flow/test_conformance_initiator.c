@@ -182,7 +182,7 @@ static void an_r2t_that_does_not_fit_its_task_ends_the_connection(void **state)
 		if (n == 0)
 			p.lun = 1ull << 48;
 		if (n == 1)
-			p.itt = 0x7777u << 16;
+			p.itt = 0x7777u;
 		if (n == 2)
 			p.r2t.buffer_offset = 10001;
 		if (n == 3)
