@@ -79,7 +79,7 @@ struct iscsip_frame_conn {
 
 	iscsip_time now;            /* of the call under way, or the last one */
 	iscsip_time active;         /* last header received, or last exchange ended */
-	iscsip_time tx_moved;       /* last time that the transport took something, or had nothing to take */
+	iscsip_time tx_moved;       /* last time that the transport took something, or had nothing to take before a frame was made */
 	iscsip_time next_due;       /* no exchange is due before this; may be early, never late */
 	iscsip_time close_by;
 

@@ -192,10 +192,11 @@ static iscsip_time frame_idle_due(const struct iscsip_frame_conn *c)
 	return c->open ? ISCSIP_TIME_NEVER : frame_time_of(c->active, c->cfg->idle_timeout_ms);
 }
 
-/* An initiator's exchanges have a time of their own; a target must not wait for ever to be rid of its answers. */
+/* An initiator's exchanges have a time of their own; a target must not wait for ever to be rid of its answers. It counts from
+ * the making of a frame: what only waits in a queue waits for the host, and came from a call that does not tell the time. */
 static iscsip_time frame_stall_due(const struct iscsip_frame_conn *c)
 {
-	if (c->role->role != ISCSIP_FRAME_TARGET || !iscsip__frame_has_tx(c))
+	if (c->role->role != ISCSIP_FRAME_TARGET || !c->tx.unsent)
 		return ISCSIP_TIME_NEVER;
 	return frame_time_of(c->tx_moved, c->cfg->exchange_timeout_ms);
 }

@@ -149,8 +149,6 @@ void iscsip__frame_queue(struct iscsip_frame_conn *c, struct iscsip_frame_item *
 
 	if (item->queued || frame_over(c))
 		return;
-	if (!iscsip__frame_has_tx(c))
-		c->tx_moved = c->now;
 	item->next = NULL;
 	item->queued = true;
 	if (f->first)

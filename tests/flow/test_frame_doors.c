@@ -368,6 +368,21 @@ static void the_counters_count_bytes_frames_and_data(void **state)
 	assert_true(t.in_bytes == 4096 && t.out_bytes == 4096 && i.in_bytes == 4096 && i.out_bytes == 4096);
 }
 
+static void the_counters_add_up_over_many_transfers(void **state)
+{
+	struct frame_rig *r = *state;
+	struct iscsip_frame_stats t, i;
+
+	r->tcfg.limits.max_burst = 1000;
+	r->icfg.limits.max_burst = 300;
+	frame_rig_open(r);
+	all_exchanges(r);
+	iscsip_frame_conn_stats(r->t, &t);
+	iscsip_frame_conn_stats(r->i, &i);
+	assert_true(t.in_bytes == 4096 && t.out_bytes == 4096 && i.in_bytes == 4096 && i.out_bytes == 4096);
+	assert_true(i.rx_frames == t.tx_frames && t.rx_frames == i.tx_frames && i.tx_frames > 5 + 12);
+}
+
 static void sync_and_first_sequence_are_the_configurations_and_the_sequence_wraps(void **state)
 {
 	struct frame_rig *r = *state;
@@ -537,6 +552,26 @@ static void a_peer_that_takes_nothing_is_given_up_by_the_target(void **state)
 	assert_int_equal(iscsip_frame_conn_error(r->t)->rule, ISCSIP_FRAME_RULE_STALLED);
 }
 
+static void an_answer_that_comes_late_from_storage_has_its_time_from_when_it_goes_out(void **state)
+{
+	struct frame_rig *r = *state;
+	static struct iscsip_frame_exchange x;
+	struct iscsip_vec list[8];
+
+	r->manner.hold = true;
+	r->tcfg.exchange_timeout_ms = 5000;
+	frame_rig_open(r);
+	frame_rig_test_unit_ready(r, &x);
+	frame_rig_run(r);
+	r->now = 60000; /* no door was passed since 1000 */
+	frame_rig_go(frame_rig_find(r, x.id));
+	assert_int_equal(iscsip_frame_conn_tick(r->t, r->now), ISCSIP_OK);
+	assert_int_equal(iscsip_frame_conn_tx_next(r->t, list, 8, r->now), 1);
+	assert_true(iscsip_frame_conn_deadline(r->t) == 65000);
+	frame_rig_run(r);
+	assert_int_equal(r->done, 1);
+}
+
 static void a_connection_that_is_idle_for_too_long_fails(void **state)
 {
 	struct frame_rig *r = *state;
@@ -576,6 +611,7 @@ static void an_orderly_close_waits_for_open_exchanges_and_opens_no_more(void **s
 	frame_rig_test_unit_ready(r, &x);
 	frame_rig_run(r);
 	assert_int_equal(iscsip_frame_conn_close(r->i, r->now), ISCSIP_OK);
+	assert_int_equal(iscsip_frame_conn_close(r->i, r->now), ISCSIP_OK); /* once is enough */
 	memset(&y, 0, sizeof y);
 	assert_int_equal(iscsip_frame_submit(r->i, &y, r->now), ISCSIP_ESTATE);
 	assert_int_equal(iscsip_frame_conn_want(r->i), ISCSIP_WANT_RX);
@@ -765,12 +801,14 @@ int main(void)
 		T(the_trace_tells_headers_and_data_of_both_directions),
 		T(a_header_that_is_refused_is_traced_whole),
 		T(the_counters_count_bytes_frames_and_data),
+		T(the_counters_add_up_over_many_transfers),
 		T(sync_and_first_sequence_are_the_configurations_and_the_sequence_wraps),
 		T(run_serves_a_target_over_the_hosts_recv_and_send),
 		T(run_ends_with_the_error_that_broke_the_connection),
 		T(an_exchange_that_is_not_answered_in_time_fails_the_initiators_connection),
 		T(a_target_gives_granted_data_a_time_and_its_own_storage_none),
 		T(a_peer_that_takes_nothing_is_given_up_by_the_target),
+		T(an_answer_that_comes_late_from_storage_has_its_time_from_when_it_goes_out),
 		T(a_connection_that_is_idle_for_too_long_fails),
 		T(an_orderly_close_waits_for_open_exchanges_and_opens_no_more),
 		T(a_target_that_closes_answers_busy_and_finishes_what_is_open),

@@ -451,6 +451,26 @@ static void a_configuration_out_of_its_ranges_is_refused(void **state)
 #undef BAD
 }
 
+static void a_configuration_at_the_ends_of_its_ranges_is_taken(void **state)
+{
+	struct iscsip_frame_config cfg;
+
+	(void)state;
+#define GOOD(change) \
+	do { \
+		iscsip_frame_config_init(&cfg, sizeof cfg); \
+		change; \
+		assert_int_equal(iscsip_frame_config_check(&cfg), ISCSIP_OK); \
+	} while (0)
+	GOOD(cfg.limits.max_exchanges = 1);
+	GOOD(cfg.limits.max_exchanges = 4096);
+	GOOD(cfg.limits.max_tx_frames = 2);
+	GOOD(cfg.limits.max_tx_frames = 1024);
+	GOOD(cfg.limits.max_burst = 1);
+	GOOD(cfg.limits.max_rx_transfer = 1);
+#undef GOOD
+}
+
 static void nop_exec(void *user, struct iscsip_cmd *cmd)
 {
 	(void)user;
@@ -490,6 +510,33 @@ static void a_connection_fits_into_exactly_the_size_that_is_told(void **state)
 	}
 }
 
+static void a_connection_is_not_made_of_tables_or_memory_that_are_no_good(void **state)
+{
+	static uint64_t mem[8192];
+	struct iscsip_device_ops ops = { .struct_size = sizeof ops, .exec = nop_exec };
+	struct iscsip_frame_initiator_ops iops = { sizeof iops, nop_done };
+	struct iscsip_frame_config cfg;
+	struct iscsip_frame_conn *c;
+
+	(void)state;
+	iscsip_frame_config_init(&cfg, sizeof cfg);
+#define REFUSED(change, back) \
+	do { \
+		change; \
+		assert_int_equal(iscsip_frame_target_init(&c, mem, sizeof mem, &cfg, &ops, NULL, NULL, 0), ISCSIP_EINVAL); \
+		assert_int_equal(iscsip_frame_initiator_init(&c, mem, sizeof mem, &cfg, &iops, NULL, 0), ISCSIP_EINVAL); \
+		back; \
+		assert_int_equal(iscsip_frame_target_init(&c, mem, sizeof mem, &cfg, &ops, NULL, NULL, 0), ISCSIP_OK); \
+		assert_int_equal(iscsip_frame_initiator_init(&c, mem, sizeof mem, &cfg, &iops, NULL, 0), ISCSIP_OK); \
+	} while (0)
+	REFUSED(cfg.limits.max_burst = 0, cfg.limits.max_burst = 512);
+	REFUSED((ops.struct_size = 8, iops.struct_size = 8), (ops.struct_size = sizeof ops, iops.struct_size = sizeof iops));
+	REFUSED((ops.exec = NULL, iops.done = NULL), (ops.exec = nop_exec, iops.done = nop_done));
+#undef REFUSED
+	assert_int_equal(iscsip_frame_target_init(&c, NULL, sizeof mem, &cfg, &ops, NULL, NULL, 0), ISCSIP_EINVAL);
+	assert_int_equal(iscsip_frame_initiator_init(&c, NULL, sizeof mem, &cfg, &iops, NULL, 0), ISCSIP_EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -517,6 +564,8 @@ int main(void)
 		cmocka_unit_test(a_line_cut_short_tells_its_whole_length),
 		cmocka_unit_test(every_rule_has_words_of_its_own_and_an_error_names_the_byte),
 		cmocka_unit_test(a_configuration_out_of_its_ranges_is_refused),
+		cmocka_unit_test(a_configuration_at_the_ends_of_its_ranges_is_taken),
+		cmocka_unit_test(a_connection_is_not_made_of_tables_or_memory_that_are_no_good),
 		cmocka_unit_test(a_connection_fits_into_exactly_the_size_that_is_told),
 	};
 
