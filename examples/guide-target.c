@@ -138,7 +138,6 @@ static void on_session(void *user, struct iscsip_conn *conn, const struct iscsip
 	size_t id_len = iscsip_transport_id_iscsi(id, sizeof id, info->initiator_name, info->isid);
 
 	(void)user;
-	(void)params;
 	if (info->tsih) { /* to join a session; ours have one connection, and that is gone by now */
 		iscsip_login_refuse(conn, ISCSIP_LOGIN_SESSION_DOES_NOT_EXIST, NULL);
 		return;
@@ -147,6 +146,7 @@ static void on_session(void *user, struct iscsip_conn *conn, const struct iscsip
 				       iscsip_disk_ops(), disk, &nexus, NULL) ||
 	    (info->session_type == ISCSIP_SESSION_NORMAL && iscsip_disk_nexus_open(disk, &nexus, id, id_len, 1)))
 		die("session");
+	nexus.protocol_level = (uint8_t)params->iscsi_protocol_level;
 	iscsip_login_accept(conn, session, 1);
 }
 

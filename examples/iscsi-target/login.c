@@ -121,13 +121,15 @@ static uint16_t new_tsih(struct device *d)
 	return d->last_tsih;
 }
 
-static int open_nexus(struct session *s, const struct iscsip_login_info *info)
+static int open_nexus(struct session *s, const struct iscsip_login_info *info, const struct iscsip_params *params)
 {
 	uint8_t id[ISCSIP_TRANSPORT_ID_MAX];
 	size_t len = iscsip_transport_id_iscsi(id, sizeof id, info->initiator_name, info->isid);
 	int err = iscsip_disk_nexus_open(s->device->disk, &s->nexus, id, len, 1);
 
 	s->nexus_open = err == ISCSIP_OK;
+	if (!err)
+		s->nexus.protocol_level = (uint8_t)params->iscsi_protocol_level;
 	return err;
 }
 
@@ -144,7 +146,7 @@ static void link_session(struct session *s)
 	d->sessions = s;
 }
 
-static struct session *session_new(struct client *c, const struct iscsip_login_info *info)
+static struct session *session_new(struct client *c, const struct iscsip_login_info *info, const struct iscsip_params *params)
 {
 	struct session *s = blocks_take(&server.session_blocks);
 	struct device *d = c->device;
@@ -160,7 +162,7 @@ static struct session *session_new(struct client *c, const struct iscsip_login_i
 	err = iscsip_target_session_init(&s->iscsip, s->mem, server.session_size, &server.config, &target_ops,
 					 iscsip_disk_ops(), d ? d->disk : NULL, &s->nexus, s);
 	if (!err && d)
-		err = open_nexus(s, info);
+		err = open_nexus(s, info, params);
 	if (err) {
 		complain("%s: no session: %s", c->peer_name, iscsip_strerror(err));
 		blocks_give(&server.session_blocks, s);
@@ -178,7 +180,6 @@ static void session(void *user, struct iscsip_conn *conn, const struct iscsip_lo
 	struct session *s = NULL;
 	int err;
 
-	(void)params;
 	if (c->device)
 		s = find_session(c->device, info);
 	if (info->tsih && !s) {
@@ -188,7 +189,7 @@ static void session(void *user, struct iscsip_conn *conn, const struct iscsip_lo
 	if (!info->tsih) {
 		if (s)
 			iscsip_target_session_end(s->iscsip, c->wire.loop->now);
-		s = session_new(c, info);
+		s = session_new(c, info, params);
 	}
 	if (!s) {
 		refuse(c, ISCSIP_LOGIN_OUT_OF_RESOURCES, "out of sessions");

@@ -334,6 +334,8 @@ ISCSIP_API int iscsip_disk_set_port_group(struct iscsip_disk *disk, uint16_t gro
  */
 struct iscsip_disk_nexus {
 	struct iscsip_disk *disk; /**< Its disk; NULL when it is not open. Not to be changed. */
+	uint8_t protocol_level;   /**< iSCSIProtocolLevel of its session, for the version descriptor of INQUIRY (RFC 7144 4.2): for
+	                               the host to set when it is open; 0, no version is claimed, until then. */
 	void *priv[3];            /**< Not the host's business. */
 };
 

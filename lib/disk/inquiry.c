@@ -18,13 +18,15 @@ enum {
 	NO_DEVICE = 0x7f /* peripheral qualifier 011b, type 1Fh: no unit can be here */
 };
 
-/* Version descriptors (SPC-4 6.6.3): SAM-5, SPC-4, SBC-3, and the transport. */
+/* Version descriptors (SPC-4 6.6.3): SAM-5, SPC-4, SBC-3, and the transport, iSCSI at the level of the session (RFC 7144 4.2). */
 static void inquiry_versions(struct disk_req *r, struct disk_out *o)
 {
+	const struct iscsip_disk_nexus *nexus = r->cmd->nexus;
+
 	put16(o, 0x00a0);
 	put16(o, 0x0460);
 	put16(o, 0x04c0);
-	put16(o, r->disk->cfg.protocol == 5 ? 0x0960 : 0);
+	put16(o, r->disk->cfg.protocol == 5 ? 0x0960u + nexus->protocol_level : 0);
 	put_zero(o, 8);
 }
 

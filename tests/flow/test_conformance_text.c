@@ -60,6 +60,28 @@ static void keys_of_the_login_are_refused_after_it(void **state)
 	it_end(&I);
 }
 
+static void an_initiator_asks_for_targets_only_when_its_login_is_over(void **state)
+{
+	int discovery;
+
+	(void)state;
+	for (discovery = 0; discovery < 2; discovery++) {
+		const char *text = discovery ? "SendTargets=All" : "SendTargets=";
+		size_t len = strlen(text) + 1;
+
+		it_init(&I);
+		I.discovery = discovery;
+		it_open(&I);
+		assert_int_equal(iscsip_initiator_text(I.c, text, len, &I, I.now), ISCSIP_ESTATE);
+		it_login(&I);
+		assert_int_equal(iscsip_initiator_text(I.c, text, len, &I, I.now), ISCSIP_OK);
+		it_take(&I, ISCSIP_OP_TEXT_REQUEST);
+		assert_int_equal(I.got.h.data_len, len);
+		assert_memory_equal(I.got.data, text, len);
+		it_end(&I);
+	}
+}
+
 /* Each pair of an answer has to be an answer: its key stood in the request. */
 static void answers_only(const char *asked, size_t asked_len, const struct peer_pdu *got)
 {
@@ -263,6 +285,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_of_the_login_are_refused_after_it),
+		cmocka_unit_test(an_initiator_asks_for_targets_only_when_its_login_is_over),
 		cmocka_unit_test(an_answer_to_a_final_request_is_final_has_no_tag_and_proposes_nothing),
 		cmocka_unit_test(eight_kib_of_keys_are_taken_in_full_feature_phase),
 		cmocka_unit_test(after_a_reject_the_initiator_begins_anew_and_nothing_was_agreed),
