@@ -129,7 +129,7 @@ static void target_speaks(uint8_t op)
 static void act(uint8_t op)
 {
 	static const char texts[][40] = { "SendTargets=All", "SendTargets=", "MaxRecvDataSegmentLength=2048", "X-org.fuzz.a=b" };
-	static const uint8_t echo[700];
+	static const uint8_t echo[800];
 	const char *text = texts[op >> 4 & 3];
 	struct pair_task *k = &P.tasks[take() % PAIR_TASKS];
 	uint32_t a, b;

@@ -179,7 +179,7 @@ static struct pair_cmd *state_of(struct pair *p, struct iscsip_cmd *cmd)
 	for (i = 0; i < PAIR_CMDS && p->cmds[i].cmd; i++)
 		;
 	PAIR_MUST(p, i < PAIR_CMDS);
-	memset(&p->cmds[i], 0, sizeof p->cmds[i]);
+	memset(&p->cmds[i], 0, offsetof(struct pair_cmd, stage));
 	p->cmds[i].cmd = cmd;
 	cmd->user = &p->cmds[i];
 	return &p->cmds[i];
@@ -221,7 +221,7 @@ static bool take_data(struct pair *p, struct pair_cmd *k)
 	if (!k->written) {
 		uint32_t at = slot_of(p, k->cmd);
 
-		memcpy(k->bring, p->disk + at, PAIR_SLOT);
+		memcpy(k->bring, p->disk + at, least(field(p, k->cmd, 6, PAIR_SLOT), k->cmd->in_len));
 		memcpy(p->disk + at, k->stage, k->placed ? total : 0);
 		k->written = true;
 	}
@@ -439,7 +439,13 @@ void pair_init(struct pair *p, void (*fail)(const char *file, int line, const ch
 {
 	size_t i;
 
-	memset(p, 0, sizeof *p);
+	memset(p, 0, offsetof(struct pair, up));
+	p->up.len = p->down.len = 0;
+	p->up.moved = p->down.moved = 0;
+	for (i = 0; i < PAIR_TASKS; i++)
+		p->tasks[i].busy = false;
+	for (i = 0; i < PAIR_CMDS; i++)
+		p->cmds[i].cmd = NULL;
 	p->fail = fail;
 	p->seed = 1;
 	p->now = 1;
@@ -674,8 +680,8 @@ bool pair_start(struct pair *p, int i, uint32_t room, uint32_t brings, uint32_t 
 	k->takes = takes;
 	k->reads = reads;
 	k->writes = writes;
-	memcpy(k->before, p->disk + k->offset, PAIR_SLOT);
-	memset(k->in, 0xee, sizeof k->in);
+	memcpy(k->before, p->disk + k->offset, least(room, brings));
+	memset(k->in, 0xee, room);
 	for (j = 0; j < offers; j++)
 		k->out[j] = (uint8_t)pair_random(p, 256);
 	k->t.immediate = immediate;

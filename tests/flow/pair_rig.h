@@ -28,19 +28,19 @@
 struct pair_task {
 	struct iscsip_task t;
 	struct iscsip_vec in_vec[3], out_vec[3];
-	uint8_t in[PAIR_SLOT], out[PAIR_SLOT], before[PAIR_SLOT];
 	uint8_t sense[64];
 	bool busy;          /* with the library */
 	bool writes, reads;
 	uint32_t offset, brings, takes;
+	uint8_t in[PAIR_SLOT], out[PAIR_SLOT], before[PAIR_SLOT];
 };
 
 struct pair_cmd {
 	struct iscsip_cmd *cmd; /* NULL: free */
-	uint8_t stage[PAIR_SLOT], bring[PAIR_SLOT]; /* data-out lands here; data-in comes from there */
 	struct iscsip_vec place, piece[2];
 	uint32_t asked, given;
 	bool placed, executing, waiting, sending, completed, aborted, written;
+	uint8_t stage[PAIR_SLOT], bring[PAIR_SLOT]; /* data-out lands here; data-in comes from there */
 };
 
 struct pair_pipe {
@@ -68,13 +68,8 @@ struct pair {
 	struct iscsip_session *is, *ts;
 	struct iscsip_conn *ic, *tc;
 	void *is_mem, *ic_mem, *il_mem, *ts_mem, *tc_mem, *tl_mem;
-	struct pair_pipe up, down; /* to the target, to the initiator */
 	bool broken;
 	iscsip_time now;
-	struct pair_task tasks[PAIR_TASKS];
-	struct pair_cmd cmds[PAIR_CMDS];
-	uint8_t disk[PAIR_TASKS * PAIR_SLOT];
-	uint8_t stage[8192];
 
 	/* what was told */
 	bool logged_in, login_ended;
@@ -90,6 +85,13 @@ struct pair {
 	bool tfree;          /* the target's session memory is the host's again */
 	bool stray;          /* CDBs may be anything: the device looks */
 	bool trust;          /* bytes arrive as they were sent, or a digest says so: outcomes are checked against the slots */
+
+	/* large, and made ready one by one */
+	struct pair_pipe up, down; /* to the target, to the initiator */
+	struct pair_task tasks[PAIR_TASKS];
+	struct pair_cmd cmds[PAIR_CMDS];
+	uint8_t disk[PAIR_TASKS * PAIR_SLOT];
+	uint8_t stage[8192];
 };
 
 #define PAIR_RANDOM SIZE_MAX
