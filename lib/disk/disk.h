@@ -379,6 +379,7 @@ void iscsip__disk_store(struct disk_req *r, struct disk_lun *lun, uint64_t off, 
 			uint64_t len, uint8_t flags, disk_step *step);
 void iscsip__disk_flush(struct disk_req *r, uint64_t off, uint64_t len, disk_step *step);
 bool iscsip__disk_parse(struct disk_req *r);
+unsigned iscsip__disk_count_field(const struct disk_req *r);
 bool iscsip__disk_in_range(struct disk_req *r);
 
 /* --- check.c: what may keep a command from running ------------------------------------------------------------ */

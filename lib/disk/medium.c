@@ -242,6 +242,14 @@ bool iscsip__disk_parse(struct disk_req *r)
 	return true;
 }
 
+/* Where that count stands, for a field pointer. */
+unsigned iscsip__disk_count_field(const struct disk_req *r)
+{
+	if (r->op->opcode == ISCSIP_SCSI_WRITE_ATOMIC_16)
+		return 12;
+	return r->op->len == 6 ? 4 : r->op->len == 10 ? 7 : r->op->len == 12 ? 6 : 10;
+}
+
 /* The whole range lies on the medium, or the command has failed. */
 bool iscsip__disk_in_range(struct disk_req *r)
 {

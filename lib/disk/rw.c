@@ -19,7 +19,7 @@ static bool rw_parse(struct disk_req *r)
 	r->len = disk_bytes(r->lun, r->blocks);
 	if (r->len <= iscsip__disk_max_transfer(r->lun))
 		return true;
-	iscsip__disk_fail_cdb(r, r->op->len == 10 ? 7 : r->op->len == 12 ? 6 : 10, 7);
+	iscsip__disk_fail_cdb(r, iscsip__disk_count_field(r), 7);
 	return false;
 }
 

@@ -123,7 +123,7 @@ void iscsip__disk_write_same(struct disk_req *r)
 	if (r->blocks == 0)
 		r->blocks = r->lun->blocks - r->lba; /* WSNZ is 0: no count means all */
 	if (r->lun->cfg.max_write_same && r->blocks > r->lun->cfg.max_write_same) {
-		iscsip__disk_fail_cdb(r, r->op->len == 10 ? 7 : 10, 7);
+		iscsip__disk_fail_cdb(r, iscsip__disk_count_field(r), 7);
 		return;
 	}
 	r->out_total = ndob ? 0 : block;

@@ -152,7 +152,7 @@ void iscsip__disk_verify(struct disk_req *r)
 	r->len = disk_bytes(r->lun, r->blocks);
 	want = bytchk == 0 || r->blocks == 0 ? 0 : bytchk == 1 ? r->len : block;
 	if (want > iscsip__disk_write_max(r->disk)) {
-		iscsip__disk_fail_cdb(r, r->op->len == 10 ? 7 : r->op->len == 12 ? 6 : 10, 7);
+		iscsip__disk_fail_cdb(r, iscsip__disk_count_field(r), 7);
 		return;
 	}
 	/* with BYTCHK 0 there is no data-out, whatever the initiator announced */
