@@ -46,6 +46,7 @@ struct world {
 	struct iscsip__login_limits limits;
 	struct iscsip_offer offer;
 	bool target;
+	struct iscsip_auth_item items[2];
 	uint8_t answers; /* bits that turn the host's answers bad */
 	char text[20000]; /* the PDU that is being put together */
 	size_t len;
@@ -93,8 +94,7 @@ static void answer_secret(struct world *w)
 static void answer_auth(struct world *w)
 {
 	static const uint8_t bytes[3000] = { 1, 2, 3 };
-	static const struct iscsip_auth_item items[2] = { { "SRP_s", bytes, sizeof bytes, true }, { "SRP_GROUP", "SRP-1536",
-			8, false } };
+	bool srp = iscsip__login_info(w->l)->auth_method == ISCSIP_AUTH_SRP;
 	struct iscsip_auth_answer a;
 	uint8_t step = take8(&w->in);
 
@@ -102,7 +102,9 @@ static void answer_auth(struct world *w)
 	a.step = step & 3;
 	if (w->target && a.step == ISCSIP_AUTH_LAST)
 		a.step = ISCSIP_AUTH_GO_ON;
-	a.items = items;
+	w->items[0] = (struct iscsip_auth_item){ "SRP_s", bytes, srp ? 1024 : sizeof bytes, true };
+	w->items[1] = (struct iscsip_auth_item){ "SRP_GROUP", "SRP-1536", 8, false };
+	a.items = w->items;
 	a.count = step >> 2 & 2;
 	require(iscsip__login_auth(w->l, &a) == ISCSIP_OK);
 }
