@@ -67,7 +67,7 @@ struct conn_login_scratch *iscsip__conn_login_scratch(struct iscsip_conn *c, voi
 
 /* --- turning --- */
 
-static void step(struct iscsip_conn *c, enum iscsip__login_want want)
+static void login_step(struct iscsip_conn *c, enum iscsip__login_want want)
 {
 	switch (want) {
 	case LOGIN_RX:
@@ -97,7 +97,7 @@ void iscsip__conn_login_turn(struct iscsip_conn *c)
 	c->login_turning = true;
 	while (c->login && c->login_again) {
 		c->login_again = false;
-		step(c, iscsip__login_want(c->login));
+		login_step(c, iscsip__login_want(c->login));
 	}
 	c->login_turning = false;
 }

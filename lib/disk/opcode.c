@@ -21,10 +21,10 @@ enum {
 #include "disk/opcodes.def"
 #undef CMD
 #undef MORE
-	ROWS
+	OPCODE_ROWS
 };
 
-const unsigned iscsip__disk_op_count = ROWS;
+const unsigned iscsip__disk_op_count = OPCODE_ROWS;
 
 /* 1 + first row of an operation code. */
 static const uint8_t op_index[256] = {
@@ -45,7 +45,7 @@ const struct disk_op *iscsip__disk_first_op(uint8_t opcode)
 const struct disk_op *iscsip__disk_find_op(const uint8_t *cdb)
 {
 	const struct disk_op *op = iscsip__disk_first_op(cdb[0]);
-	const struct disk_op *end = iscsip__disk_ops + ROWS;
+	const struct disk_op *end = iscsip__disk_ops + OPCODE_ROWS;
 
 	if (!op || op->sa == DISK_NO_SA)
 		return op;
