@@ -166,7 +166,10 @@ static struct iscsip_frame good_frame(struct peer *p, uint8_t how)
 		f.flags |= ISCSIP_FRAME_SENSE;
 		f.status = 2;
 	}
-	f.transfer_length = f.event == ISCSIP_FRAME_CMPT && !(how & 0x20) ? 0 : how & 0x80 ? f.transfer_length : world_take_number(&p->w);
+	if (f.event == ISCSIP_FRAME_CMPT && !(how & 0x20))
+		f.transfer_length = 0;
+	else if (!(how & 0x80))
+		f.transfer_length = world_take_number(&p->w);
 	return f;
 }
 
@@ -251,7 +254,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	p.w.hostile = true;
 	p.doors = world_take(&p.w);
 	p.target = (p.doors & 0x80) != 0;
-	p.w.icfg.flags = p.w.tcfg.flags = (p.doors & 8 ? ISCSIP_FRAME_CFG_TX_HOLD : 0) | (p.doors & 16 ? ISCSIP_FRAME_CFG_ANY_FLAGS : 0);
+	p.w.icfg.flags = p.doors & 8 ? ISCSIP_FRAME_CFG_TX_HOLD : 0;
+	p.w.icfg.flags |= p.doors & 16 ? ISCSIP_FRAME_CFG_ANY_FLAGS : 0;
+	p.w.tcfg.flags = p.w.icfg.flags;
 	p.w.icfg.idle_timeout_ms = p.w.tcfg.idle_timeout_ms = p.doors & 32 ? 20000 : 0;
 	p.w.icfg.limits.max_rx_transfer = p.w.tcfg.limits.max_rx_transfer = p.doors & 64 ? 3000 : UINT32_MAX;
 	if (p.target)

@@ -13,7 +13,8 @@
  * as far as the input does not say otherwise, digests included.
  *
  * What must hold: every PDU sent is legal, reserved bits 0, CmdSNs in order and inside the window, data-out inside its
- * task; every task, ping, text and logout ends exactly once; no byte around a task's memory changes; at the end the session is empty.
+ * task; every task, ping, text and logout ends exactly once; no byte around a task's memory changes; at
+ * the end the session is empty.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -69,7 +69,7 @@ struct iscsip_cmd {
 struct iscsip_cmd_status {
 	uint8_t response;      /**< iSCSI service response (RFC 7143 11.4.3): 0 completed at the target, 1 target failure. */
 	uint8_t status;        /**< SAM status byte. */
-	uint16_t sense_len;    /**< Bytes at `sense`, 0 for none; iSCSI then makes up sense data for CHECK CONDITION (RFC 7143 11.4.7). */
+	uint16_t sense_len;    /**< Bytes at `sense`, 0 for none; iSCSI then makes it up for CHECK CONDITION (RFC 7143 11.4.7). */
 	const void *sense;     /**< Sense data, fixed or descriptor format; valid until `free`. */
 	uint32_t in_total;     /**< Data-in bytes that the command has as its CDB defines them: more than `in_len` is
 	                            told as overflow, fewer as underflow. */

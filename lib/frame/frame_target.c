@@ -13,7 +13,8 @@
  * A NEWC for which there is no task is answered at once with TASK SET FULL (BUSY while closing); where no unit is free for
  * that, receiving is held until there is one. So what a peer can make us hold is the tasks, the units and one header.
  *
- * Invariants: each task that is not FREE is counted in c.open, and is in its bucket until it is ANSWERED; a tag is bound exactly while `granted`.
+ * Invariants: each task that is not FREE is counted in c.open, and is in its bucket until it is ANSWERED; a tag is bound
+ * exactly while `granted`.
  */
 #include "base/bytes.h"
 #include "frame/frame_target.h"

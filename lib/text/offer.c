@@ -309,7 +309,8 @@ static enum iscsip__key offer_rule_broken(const struct iscsip_offer *o)
 		return ISCSIP__KEY_FIRST_BURST_LENGTH;
 	if (o->mutual_auth && iscsip__prefs_have(&o->auth_methods, ISCSIP_AUTH_NONE))
 		return ISCSIP__KEY_AUTH_METHOD;
-	if (iscsip__prefs_have(&o->auth_methods, ISCSIP_AUTH_EXTENSION) && (!o->auth_extension || !offer_method_fits(o->auth_extension)))
+	if (iscsip__prefs_have(&o->auth_methods, ISCSIP_AUTH_EXTENSION) &&
+	    (!o->auth_extension || !offer_method_fits(o->auth_extension)))
 		return ISCSIP__KEY_AUTH_METHOD;
 	/* RFC 7143 13.23: whoever negotiates the key offers at least these two */
 	if (!plain && !(iscsip__prefs_have(reports, ISCSIP_TASK_REPORTING_RFC3720) &&
