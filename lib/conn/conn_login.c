@@ -158,6 +158,7 @@ int iscsip__conn_login_refused(struct iscsip_conn *c, const struct iscsip_error 
 
 	if (other && c->ops->role == ISCSIP_TARGET && c->stats.rx_pdus == 0)
 		return ISCSIP_EPROTO;
+	iscsip__login_rx_tag(c->login, c->pdu.itt);
 	if (other)
 		iscsip__login_rx_other(c->login);
 	else

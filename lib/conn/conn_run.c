@@ -31,7 +31,7 @@ static int send_all(struct iscsip_conn *c, const struct iscsip_transport *t, isc
 /* One receive, never beyond the piece that is expected: so nothing is left over when the connection is held. */
 static int receive_once(struct iscsip_conn *c, const struct iscsip_transport *t, iscsip_time now, bool *moved)
 {
-	struct iscsip_vec vec[2];
+	struct iscsip_vec vec[2] = { { NULL, 0 }, { NULL, 0 } };
 	int cnt = iscsip_conn_rx_next(c, NULL, vec, 2);
 	ptrdiff_t n;
 

@@ -331,7 +331,7 @@ static int frame_run_send(struct iscsip_frame_conn *c, const struct iscsip_trans
 
 static int frame_run_receive(struct iscsip_frame_conn *c, const struct iscsip_transport *t, iscsip_time now, bool *moved)
 {
-	struct iscsip_vec vec[2];
+	struct iscsip_vec vec[2] = { { NULL, 0 }, { NULL, 0 } };
 	int cnt = iscsip_frame_conn_rx_next(c, NULL, vec, 2);
 	ptrdiff_t n, left;
 

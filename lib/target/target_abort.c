@@ -25,7 +25,7 @@ static void command_close(struct tgt_task *t, bool drain)
 		else
 			iscsip__target_r2t_release_all(t);
 	}
-	if (t->flags & TGT_PLACING) {
+	if ((t->flags & TGT_PLACING) && t->c) {
 		/* the connection waits for a buffer that nobody needs any more */
 		t->flags &= ~(uint32_t)TGT_PLACING;
 		tgt_conn_of(t->c)->place_lost = true;

@@ -112,10 +112,11 @@ def statuses():
     with Watched() as w:
         for what, request, status in LOGINS:
             with w.peer(login=False) as p:
-                p.send(p.login_request(**request))
+                p.send(p.login_request(itt=0x4711, **request))
                 pdu = p.receive()
                 got = int.from_bytes(pdu.bhs[36:38], "big")
                 expect(pdu.opcode == LOGIN_RESPONSE and got == status, f"{what}: status {got:04x}, not {status:04x}")
+                expect(pdu.itt == 0x4711, what, "is answered with the tag", hex(pdu.itt))
                 expect(p.closed(), what, "left the connection open")
 
 
