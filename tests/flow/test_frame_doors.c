@@ -168,6 +168,7 @@ static void the_list_to_send_stays_the_same_until_bytes_are_done_and_names_the_h
 	assert_int_equal(iscsip_frame_conn_tx_done(r->t, 3 * (68 + 4096) + 1, r->now), ISCSIP_EINVAL);
 	assert_int_equal(iscsip_frame_conn_tx_done(r->t, 0, r->now), ISCSIP_OK);
 	assert_int_equal(iscsip_frame_conn_tx_next(r->t, b, 4, r->now), ISCSIP_EINVAL);
+	assert_int_equal(iscsip_frame_conn_tx_next(r->t, b, 5, r->now), 2);
 	assert_int_equal(iscsip_frame_conn_tx_next(r->t, b, 64, r->now), 6);
 	frame_rig_run(r);
 	assert_int_equal(r->done, 3);
@@ -352,20 +353,26 @@ static void a_header_that_is_refused_is_traced_whole(void **state)
 	free(t.bytes[0].p);
 }
 
-static void the_counters_count_bytes_frames_and_data(void **state)
+static void the_counters_count_bytes_frames_and_data_through_every_door(void **state)
 {
-	struct frame_rig *r = *state;
-	struct iscsip_frame_stats t, i;
+	(void)state;
+	for (int push = 0; push < 2; push++) {
+		struct frame_rig *r = frame_rig_new();
+		struct iscsip_frame_stats t, i;
 
-	frame_rig_open(r);
-	all_exchanges(r);
-	iscsip_frame_conn_stats(r->t, &t);
-	iscsip_frame_conn_stats(r->i, &i);
-	assert_true(t.rx_bytes == r->record[TO_TARGET].len && t.tx_bytes == r->record[TO_INITIATOR].len);
-	assert_true(i.tx_bytes == t.rx_bytes && i.rx_bytes == t.tx_bytes);
-	assert_true(t.rx_frames == 5 && t.tx_frames == 5 && i.tx_frames == 5 && i.rx_frames == 5);
-	assert_true(t.exchanges == 4 && i.exchanges == 4);
-	assert_true(t.in_bytes == 4096 && t.out_bytes == 4096 && i.in_bytes == 4096 && i.out_bytes == 4096);
+		r->push = push;
+		r->chunk = 1000;
+		frame_rig_open(r);
+		all_exchanges(r);
+		iscsip_frame_conn_stats(r->t, &t);
+		iscsip_frame_conn_stats(r->i, &i);
+		assert_true(t.rx_bytes == r->record[TO_TARGET].len && t.tx_bytes == r->record[TO_INITIATOR].len);
+		assert_true(i.tx_bytes == t.rx_bytes && i.rx_bytes == t.tx_bytes);
+		assert_true(t.rx_frames == 5 && t.tx_frames == 5 && i.tx_frames == 5 && i.rx_frames == 5);
+		assert_true(t.exchanges == 4 && i.exchanges == 4);
+		assert_true(t.in_bytes == 4096 && t.out_bytes == 4096 && i.in_bytes == 4096 && i.out_bytes == 4096);
+		frame_rig_free(r);
+	}
 }
 
 static void the_counters_add_up_over_many_transfers(void **state)
@@ -800,7 +807,7 @@ int main(void)
 		T(control_frames_go_before_data),
 		T(the_trace_tells_headers_and_data_of_both_directions),
 		T(a_header_that_is_refused_is_traced_whole),
-		T(the_counters_count_bytes_frames_and_data),
+		cmocka_unit_test(the_counters_count_bytes_frames_and_data_through_every_door),
 		T(the_counters_add_up_over_many_transfers),
 		T(sync_and_first_sequence_are_the_configurations_and_the_sequence_wraps),
 		T(run_serves_a_target_over_the_hosts_recv_and_send),

@@ -784,15 +784,17 @@ static void a_target_failure_is_told_as_internal_target_failure(void **state)
 static void sense_in_descriptor_format_is_told_in_fixed_format(void **state)
 {
 	static const uint8_t descriptor[] = {
-		0x73, 0x03, 0x11, 0x04, 0, 0, 0, 32,
+		0x73, 0x03, 0x11, 0x04, 0, 0, 0, 40,
 		0x00, 0x0a, 0x80, 0, 0, 0, 0, 0, 0x01, 0x02, 0x03, 0x04, /* information */
 		0x01, 0x0a, 0, 0, 0, 0, 0, 0, 0x05, 0x06, 0x07, 0x08,    /* command specific */
 		0x03, 0x02, 0, 0x99,                                     /* field replaceable unit */
 		0x05, 0x02, 0, 0x20,                                     /* ILI */
+		0x02, 0x06, 0, 0xff, 0xff, 0xff, 0xff, 0,                /* sense key specific: no place for it */
 	};
 	static const uint8_t fixed[16] = { 0xf1, 0, 0x23, 1, 2, 3, 4, 10, 5, 6, 7, 8, 0x11, 0x04, 0x99, 0 };
 	struct frame_rig *r = *state;
 	static struct iscsip_frame_exchange x;
+	uint8_t plain[sizeof descriptor];
 
 	r->manner.status = 2;
 	r->manner.sense = descriptor;
@@ -802,6 +804,12 @@ static void sense_in_descriptor_format_is_told_in_fixed_format(void **state)
 	frame_rig_run(r);
 	assert_int_equal(x.result.sense_len, 16);
 	assert_memory_equal(x.result.sense, fixed, 16);
+	memcpy(plain, descriptor, sizeof plain);
+	plain[39] = 0; /* without ILI: no other descriptor sets it */
+	r->manner.sense = plain;
+	frame_rig_test_unit_ready(r, &x);
+	frame_rig_run(r);
+	assert_int_equal(x.result.sense[2], 3);
 	/* cut anywhere, it never tells more than was there */
 	for (uint16_t n = 8; n < sizeof descriptor; n++) {
 		uint8_t *exact = malloc(n);
