@@ -15,7 +15,8 @@
  *     iscsip_frame_conn_tx_done(c, writev(fd, vec, n), now);
  *
  * A target drives a device server by the same table as the iSCSI target (cmd.h). An initiator submits exchanges that the
- * host owns and gets each of them back once. One thread at a time in a connection; connections share nothing.
+ * host owns and gets each of them back once. One thread at a time in a connection; connections share nothing. None of the
+ * doors may be called from inside a callback (they answer ISCSIP_ESTATE; iscsip_frame_conn_closed() does nothing then).
  */
 #ifndef ISCSIPROTO_FRAME_H
 #define ISCSIPROTO_FRAME_H
