@@ -44,9 +44,8 @@ struct fuzz_conn {
 	void *mem, *login;
 	uint8_t *out; /* sent and not looked at */
 	size_t out_len, kept;
-	uint32_t statsn;
-	bool seen, full, digests_on;
-	iscsip_time now;
+	uint32_t statsn, expcmdsn, maxcmdsn; /* of the last PDU: they may not go back */
+	bool seen, full, window_seen;
 };
 
 static struct fuzz_world {
@@ -61,13 +60,12 @@ static struct fuzz_world {
 	struct fuzz_conn conns[CONNS];
 	struct iscsip_session *s;
 	void *session_mem;
-	bool ended, told_free, hold, hdigest, ddigest, no_login, tidy;
+	bool told_free, hold, hdigest, ddigest, no_login, tidy;
 	struct iscsip_conn *identifying, *joining;
 	struct iscsip_tmf *tmfs[16];
 	int tmf_count;
 	struct fuzz_cmd cmds[CMDS];
-	uint32_t cmdsn, itt, expcmdsn, maxcmdsn;
-	bool window_seen;
+	uint32_t cmdsn, itt;
 	struct {
 		uint32_t itt, ttt, off, len;
 	} r2t[TAGS];
@@ -334,7 +332,7 @@ static void accept(struct iscsip_conn *c, bool fresh)
 
 	w.joining = NULL;
 	if (fresh && !w.s) {
-		w.ended = w.told_free = w.window_seen = false;
+		w.told_free = false;
 		w.session_mem = malloc(iscsip_target_session_size(&w.cfg));
 		must(iscsip_target_session_init(&w.s, w.session_mem, iscsip_target_session_size(&w.cfg), &w.cfg, target_ops(), &w.dev,
 						NULL, NULL, NULL) == ISCSIP_OK);
@@ -417,14 +415,14 @@ static void check_numbers(struct fuzz_conn *fc, const struct iscsip_pdu *h)
 	}
 	if (h->opcode == ISCSIP_OP_LOGIN_RESPONSE || !fc->full)
 		return;
-	if (w.window_seen) {
-		must((int32_t)(h->reply.expcmdsn - w.expcmdsn) >= 0);
-		must((int32_t)(h->reply.maxcmdsn - w.maxcmdsn) >= 0);
+	if (fc->window_seen) {
+		must((int32_t)(h->reply.expcmdsn - fc->expcmdsn) >= 0);
+		must((int32_t)(h->reply.maxcmdsn - fc->maxcmdsn) >= 0);
 	}
 	must(h->reply.maxcmdsn - h->reply.expcmdsn + 1 <= w.cfg.limits.max_tasks);
-	w.window_seen = w.s != NULL;
-	w.expcmdsn = h->reply.expcmdsn;
-	w.maxcmdsn = h->reply.maxcmdsn;
+	fc->window_seen = true;
+	fc->expcmdsn = h->reply.expcmdsn;
+	fc->maxcmdsn = h->reply.maxcmdsn;
 }
 
 static void heard(const struct iscsip_pdu *h)
