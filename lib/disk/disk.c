@@ -21,10 +21,10 @@ void iscsip_disk_config_init(struct iscsip_disk_config *cfg, size_t struct_size)
 	c.max_nexuses = 16;
 	c.max_commands = 128;
 	c.max_registrations = 64;
-	c.max_pieces = 16;
+	c.max_pieces = 32;
 	c.transport_id_max = ISCSIP_TRANSPORT_ID_MAX;
 	c.max_lun = 255;
-	c.buffer_size = 16384;
+	c.buffer_size = 32768;
 	c.buffer_count = 64;
 	c.buffer_align = 64;
 	c.protocol = 5;
@@ -196,7 +196,8 @@ int iscsip_disk_init(struct iscsip_disk **out, void *mem, size_t len, const stru
 		return ISCSIP_EINVAL;
 	if (len < need || !mem)
 		return ISCSIP_ENOSPC;
-	memset(mem, 0, need);
+	/* the buffers stand last and are left alone: what is never used costs no page */
+	memset(mem, 0, need - (size_t)cfg->buffer_size * ((size_t)cfg->buffer_count + 1));
 	*out = carve_bytes(&c, sizeof **out, disk_alignment);
 	carve_all(&c, *out, cfg);
 	disk_setup(*out, cfg);

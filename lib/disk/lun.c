@@ -120,8 +120,8 @@ static void lun_limits(struct disk_lun *lun)
 	uint64_t buffered = iscsip__disk_write_max(lun->disk);
 	uint64_t most = buffered >> lun->shift;
 
-	/* memory of the medium needs no buffers; still a limit is told, because others are compared with it */
-	c->max_transfer = lun_default(c->max_transfer, c->ops->pin && !c->ops->read ? 32u << 20 : buffered);
+	/* memory of the medium needs no buffers, but a write that must not land there before its turn does */
+	c->max_transfer = lun_default(c->max_transfer, buffered);
 	c->max_compare = (uint16_t)lun_default(c->max_compare, lower(65536u >> lun->shift, 255));
 	c->max_compare = (uint16_t)lower(c->max_compare, most / 2);
 	c->max_atomic = (uint32_t)lower(lun_default(c->max_atomic, (1u << 20) >> lun->shift), lower(most, 65535));

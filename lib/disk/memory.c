@@ -194,6 +194,10 @@ void iscsip__disk_collect(struct disk_req *r, uint32_t want, bool scratch, disk_
 		iscsip__disk_request(r, step);
 		return;
 	}
+	if (want > iscsip__disk_write_max(r->disk)) {
+		iscsip__disk_busy(r);
+		return;
+	}
 	if (!iscsip__disk_out_fits(r, want)) {
 		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INVALID_FIELD_IN_UNIT);
 		return;

@@ -250,14 +250,13 @@ void iscsip__disk_write(struct disk_req *r)
 	iscsip__disk_collect(r, take, false, write_landed);
 }
 
-/* WRITE AND VERIFY: what is written and stable has been verified as far as a virtual medium can be. BYTCHK 00b and 01b
- * say how to verify; 10b and 11b are reserved (SBC-3 5.41). */
+/*
+ * WRITE AND VERIFY: what is written and stable has been verified as far as a virtual medium can be. BYTCHK 00b and 01b only say
+ * how to verify; the table of commands refuses the others (SBC-3 5.41).
+ */
 void iscsip__disk_write_verify(struct disk_req *r)
 {
-	if (r->cdb[1] & 0x04)
-		iscsip__disk_fail_cdb(r, 1, 2);
-	else
-		iscsip__disk_write(r);
+	iscsip__disk_write(r);
 }
 
 /*

@@ -193,14 +193,14 @@ static void a_write_takes_what_both_sides_agree_on(void **state)
 static void a_transfer_beyond_the_limit_is_refused(void **state)
 {
 	struct rig *r = rig_new(RIG_SYNC, 0);
-	struct rig_cmd *c = rig_read(r, 0, 0, 129);
+	struct rig_cmd *c = rig_read(r, 0, 0, 257);
 
 	(void)state;
-	/* 16 pieces of 4 KiB are 128 blocks */
+	/* 32 pieces of 4 KiB are 256 blocks */
 	assert_cdb_field(c, 7);
-	assert_good(rig_read(r, 0, 0, 128));
-	assert_cdb_field(rig_write(r, 0, 0, 129, 1), 7);
-	assert_good(rig_write(r, 0, 0, 128, 1));
+	assert_good(rig_read(r, 0, 0, 256));
+	assert_cdb_field(rig_write(r, 0, 0, 257, 1), 7);
+	assert_good(rig_write(r, 0, 0, 256, 1));
 	rig_free(r);
 }
 
