@@ -228,7 +228,7 @@ static void add_digest(struct pcap_flow *f, int dir, size_t from)
 	pcap_add(f, dir, wire, sizeof wire);
 }
 
-void pcap_iscsi(struct pcap_flow *f, int event, const void *p, size_t len, bool header_digest, bool data_digest)
+void pcap_iscsi(struct pcap_flow *f, enum iscsip_trace_event event, const void *p, size_t len, bool header_digest, bool data_digest)
 {
 	static const uint8_t zeroes[4];
 	int dir = event <= ISCSIP_TRACE_RX_END ? 1 : 0;

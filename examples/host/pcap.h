@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <iscsiproto/config.h>
+
 struct pcap;
 
 /* One direction of a connection: the bytes of the unit that is coming together. */
@@ -43,6 +45,6 @@ void pcap_emit(struct pcap_flow *f, int dir);
 
 /* The trace hook of an iSCSI connection (config.h): adds padding and digests. `header_digest` and `data_digest` say
  * what is in force for this PDU. */
-void pcap_iscsi(struct pcap_flow *f, int event, const void *p, size_t len, bool header_digest, bool data_digest);
+void pcap_iscsi(struct pcap_flow *f, enum iscsip_trace_event event, const void *p, size_t len, bool header_digest, bool data_digest);
 
 #endif

@@ -10,7 +10,7 @@
 
 #define MAX_LUNS 256u
 #define MAX_NEXUSES 4096u
-#define MAX_COMMANDS 1024u
+#define MAX_COMMANDS 512u
 
 /* --- access --- */
 

@@ -80,6 +80,7 @@ static void batches(void *arg, size_t repeats)
 
 	for (size_t left = repeats; left;) {
 		size_t n = left < DEPTH ? left : DEPTH;
+		bool moved;
 
 		done = 0;
 		for (size_t i = 0; i < n; i++) {
@@ -89,8 +90,10 @@ static void batches(void *arg, size_t repeats)
 			if (iscsip_frame_submit(initiator, &exchanges[i], 0))
 				abort();
 		}
-		while (move(initiator, target) | move(target, initiator))
-			;
+		do {
+			moved = move(initiator, target);
+			moved = move(target, initiator) || moved;
+		} while (moved);
 		if (done != n)
 			abort();
 		left -= n;

@@ -272,6 +272,7 @@ static void ten_thousand_commands_without_reading_hold_the_connection_and_nothin
 	struct iscsip_frame f;
 	struct iscsip_frame_stats st;
 	uint32_t sent = 0;
+	bool moved;
 	int answered = 0, refused = 0, cnt;
 	static struct iscsip_frame seen[10000];
 
@@ -299,8 +300,10 @@ static void ten_thousand_commands_without_reading_hold_the_connection_and_nothin
 	assert_int_equal(frame_rig_last(other, TO_INITIATOR).event, ISCSIP_FRAME_XFER);
 	frame_rig_free(other);
 	/* as soon as the answers are taken, all of it is worked off */
-	while (frame_rig_collect(r, TO_INITIATOR) | frame_rig_deliver(r, TO_TARGET))
-		;
+	do {
+		moved = frame_rig_collect(r, TO_INITIATOR);
+		moved = frame_rig_deliver(r, TO_TARGET) || moved;
+	} while (moved);
 	while (r->ops_open) {
 		frame_rig_go(r->ops_open);
 		frame_rig_collect(r, TO_INITIATOR);
