@@ -86,6 +86,34 @@ static int list_unit(const struct tx_unit *u, size_t skip, struct iscsip_vec *ve
 	return list_flat(vec, cnt, u->tail, u->tail_len, &skip);
 }
 
+/* The common unit: a header, a payload in one piece or none, nothing of it sent. */
+static bool unit_is_plain(const struct tx_unit *u)
+{
+	const struct iscsip_vec_cursor *at = &u->payload;
+
+	if (u->ref_len || u->mid_len)
+		return false;
+	return u->payload_len == 0 ||
+	       (at->cnt > 0 && at->off < at->vec->len && at->vec->len - at->off >= u->payload_len);
+}
+
+static int list_plain(const struct tx_unit *u, struct iscsip_vec *vec)
+{
+	int cnt = 1;
+
+	vec[0].base = (void *)(uintptr_t)u->head;
+	vec[0].len = u->head_len;
+	if (u->payload_len) {
+		vec[cnt].base = (uint8_t *)u->payload.vec->base + u->payload.off;
+		vec[cnt++].len = u->payload_len;
+	}
+	if (u->tail_len) {
+		vec[cnt].base = (void *)(uintptr_t)u->tail;
+		vec[cnt++].len = u->tail_len;
+	}
+	return cnt;
+}
+
 int iscsip__tx_list(const struct tx *tx, struct iscsip_vec *vec, int max)
 {
 	size_t skip = tx->sent_off;
@@ -93,9 +121,14 @@ int iscsip__tx_list(const struct tx *tx, struct iscsip_vec *vec, int max)
 	int cnt = 0;
 
 	for (i = 0; i < tx->unsent && max - cnt >= PIECES_OF_A_UNIT; i++) {
+		const struct tx_unit *u = &tx->units[ring(tx, tx->sent + i)];
 		bool whole = true;
 
-		cnt += list_unit(&tx->units[ring(tx, tx->sent + i)], skip, vec + cnt, max - cnt, &whole);
+		if (skip == 0 && unit_is_plain(u)) {
+			cnt += list_plain(u, vec + cnt);
+			continue;
+		}
+		cnt += list_unit(u, skip, vec + cnt, max - cnt, &whole);
 		if (!whole)
 			break;
 		skip = 0;

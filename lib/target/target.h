@@ -113,6 +113,10 @@ struct tgt_nop {
 	uint32_t len, lent;
 };
 
+/*
+ * A new task is written as far as every kind reads it (target_task.c); the union is begun by the kind's arrive (a command's
+ * only with data-out), everything else is written before it is read.
+ */
 struct tgt_task {
 	struct iscsip_cmd cmd;      /* first: a cmd is its task */
 	struct conn_item item;

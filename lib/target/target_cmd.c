@@ -118,12 +118,12 @@ static void expect_immediate(struct iscsip_conn *c, struct tgt_task *t)
 int iscsip__target_cmd_arrive(struct iscsip_conn *c, const uint8_t *ahs)
 {
 	struct tgt_conn *tc = tgt_conn_of(c);
-	struct iscsip_ahs_fields fields;
+	struct iscsip_ahs_fields fields = { NULL, 0, false, 0 };
 	struct iscsip_error why;
 	struct tgt_task *t;
 
-	if (iscsip_ahs_read(&fields, &c->pdu, ahs, &why)) {
-		(void)iscsip__target_reject(c, why.reject_reason, ahs ? ahs - BHS_LEN : NULL);
+	if (ahs && iscsip_ahs_read(&fields, &c->pdu, ahs, &why)) {
+		(void)iscsip__target_reject(c, why.reject_reason, ahs - BHS_LEN);
 		return iscsip__target_refuse(c, &why);
 	}
 	t = iscsip__target_begin(c, TGT_COMMAND);
@@ -133,6 +133,7 @@ int iscsip__target_cmd_arrive(struct iscsip_conn *c, const uint8_t *ahs)
 	t->flags |= TGT_RX;
 	tc->rx_task = t;
 	if (c->pdu.scsi_command.write) {
+		memset(&t->out, 0, sizeof t->out);
 		promise_check(t, &c->pdu);
 		if (ask_place(c, t))
 			return ISCSIP_OK;

@@ -14,7 +14,7 @@
 
 /* --- giving --- */
 
-static int piece_take(struct tgt_task *t, const struct iscsip_vec *vec, int cnt, uint32_t len, bool last)
+static void piece_take(struct tgt_task *t, const struct iscsip_vec_cursor *at, uint32_t len, bool last)
 {
 	uint32_t room = t->cmd.in_len - t->in_off;
 
@@ -25,28 +25,18 @@ static int piece_take(struct tgt_task *t, const struct iscsip_vec *vec, int cnt,
 	if (last)
 		t->flags |= TGT_LAST;
 	if (len == 0)
-		return ISCSIP_OK;
-	t->in_at = cursor_make(vec, cnt, 0);
+		return;
+	t->in_at = *at;
 	t->in_left = len;
 	t->flags |= TGT_PIECE;
 	iscsip__conn_queue(t->c, &t->item, CONN_Q_DATA);
-	return ISCSIP_OK;
-}
-
-/* A piece of which nothing is sent is done at once. */
-static void piece_empty(struct tgt_task *t)
-{
-	struct tgt_session *s = t->ses;
-
-	if (!(t->flags & TGT_PIECE) && s->dev->sent)
-		s->dev->sent(s->dev_user, &t->cmd);
 }
 
 int iscsip__target_in_send(struct iscsip_cmd *cmd, const struct iscsip_vec *vec, int cnt, uint32_t len, bool last)
 {
 	struct tgt_task *t = tgt_task_of(cmd);
 	struct tgt_session *s = t->ses;
-	const struct iscsip_vec_cursor at = { vec, cnt, 0 };
+	struct iscsip_vec_cursor at = { vec, cnt, 0 };
 
 	if (t->flags & (TGT_ABORTED | TGT_FAILED))
 		return ISCSIP_ECLOSED;
@@ -57,8 +47,9 @@ int iscsip__target_in_send(struct iscsip_cmd *cmd, const struct iscsip_vec *vec,
 	if (!cursor_holds(&at, len))
 		return ISCSIP_EINVAL;
 	tgt_enter(s);
-	(void)piece_take(t, vec, cnt, len, last);
-	piece_empty(t);
+	piece_take(t, &at, len, last);
+	if (!(t->flags & TGT_PIECE) && s->dev->sent)
+		s->dev->sent(s->dev_user, cmd); /* nothing of it is sent, so it is done at once */
 	tgt_leave(s);
 	return ISCSIP_OK;
 }
@@ -98,21 +89,9 @@ static uint32_t segment_len(const struct iscsip_conn *c, const struct tgt_task *
 	return len;
 }
 
-static enum conn_made data_in_make(struct iscsip_conn *c, struct tgt_task *t)
+/* The payload, and what of the piece is left after it. */
+static void segment_take(struct tgt_task *t, struct tx_unit *u, uint32_t len, bool ends)
 {
-	struct tx_unit *u = iscsip__conn_unit(c);
-	struct iscsip_pdu pdu;
-	bool ends;
-	uint32_t len = segment_len(c, t, &ends);
-
-	memset(&pdu, 0, sizeof pdu);
-	pdu.opcode = ISCSIP_OP_DATA_IN;
-	pdu.final = ends;
-	pdu.itt = t->cmd.tag;
-	pdu.data_len = len;
-	pdu.data_in.ttt = ISCSIP_TAG_NONE;
-	pdu.data_in.datasn = t->datasn++;
-	pdu.data_in.buffer_offset = t->in_off;
 	u->payload = t->in_at;
 	u->payload_len = len;
 	u->owner = t;
@@ -124,10 +103,25 @@ static enum conn_made data_in_make(struct iscsip_conn *c, struct tgt_task *t)
 	t->in_burst = ends ? 0 : t->in_burst + len;
 	if (t->in_left)
 		(void)cursor_advance(&t->in_at, len);
-	else if (status_may_ride(t))
+}
+
+static enum conn_made data_in_make(struct iscsip_conn *c, struct tgt_task *t)
+{
+	struct iscsip_pdu pdu = { .opcode = ISCSIP_OP_DATA_IN, .itt = t->cmd.tag };
+	struct tgt_session *s = t->ses;
+	struct tx_unit *u = iscsip__conn_unit(c);
+	bool ends;
+
+	pdu.data_len = segment_len(c, t, &ends);
+	pdu.final = ends;
+	pdu.data_in.ttt = ISCSIP_TAG_NONE;
+	pdu.data_in.datasn = t->datasn++;
+	pdu.data_in.buffer_offset = t->in_off;
+	segment_take(t, u, pdu.data_len, ends);
+	s->s.stats.in_bytes += pdu.data_len;
+	if (t->in_left == 0 && status_may_ride(t))
 		status_ride(t, &pdu.data_in);
-	t->ses->s.stats.in_bytes += len;
-	tgt_stamp(c, t->ses, &pdu.reply, pdu.data_in.has_status);
+	tgt_stamp(c, s, &pdu.reply, pdu.data_in.has_status);
 	if (!pdu.data_in.has_status)
 		pdu.data_in.statsn = 0;
 	iscsip__conn_seal(c, u, &pdu, false);

@@ -14,6 +14,7 @@ int iscsip__target_logout_arrive(struct iscsip_conn *c)
 
 	if (!t)
 		return ISCSIP_OK;
+	memset(&t->logout, 0, sizeof t->logout);
 	t->logout.reason = c->pdu.logout_request.reason;
 	t->logout.cid = c->pdu.logout_request.cid;
 	tgt_conn_of(c)->rx_task = t;

@@ -69,6 +69,7 @@ int iscsip__target_nop_arrive(struct iscsip_conn *c)
 	t = iscsip__target_begin(c, TGT_NOP);
 	if (!t)
 		return ISCSIP_OK;
+	memset(&t->nop, 0, sizeof t->nop);
 	t->flags |= TGT_RX;
 	tgt_conn_of(c)->rx_task = t;
 	if (c->pdu.data_len)

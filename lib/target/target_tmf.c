@@ -348,6 +348,7 @@ int iscsip__target_tmf_arrive(struct iscsip_conn *c)
 
 	if (!t)
 		return ISCSIP_OK;
+	memset(&t->tmf, 0, sizeof t->tmf);
 	t->tmf.tmf.port = iscsip__target_port();
 	t->tmf.tmf.nexus = t->ses->nexus;
 	t->tmf.tmf.lun = c->pdu.lun;
