@@ -164,6 +164,7 @@ static void medium_move(struct disk_req *r, bool start)
 			return;
 		}
 		lun->gate &= ~(uint32_t)GATE_NO_MEDIUM;
+		lun->ejected = false;
 		iscsip__disk_ua_all(lun, r->slot, UA_MEDIUM_CHANGED);
 	} else if (!start && !(lun->gate & GATE_NO_MEDIUM)) {
 		lun->gate |= GATE_NO_MEDIUM;

@@ -137,9 +137,14 @@ static void lun_setup(struct disk_lun *lun, uint32_t number, const struct iscsip
 	struct iscsip_disk *d = lun->disk;
 	struct disk_req *job = &lun->job;
 	struct iscsip_vec *vec = job->vec, *sub = job->sub;
+	struct disk_lun *kick_next = lun->kick_next;
 	uint16_t index = lun->index;
+	bool kicked = lun->kicked;
 
 	memset(lun, 0, sizeof *lun);
+	/* the unit that was here before may still stand in the list of disk_settle() */
+	lun->kick_next = kick_next;
+	lun->kicked = kicked;
 	job->disk = lun->disk = d;
 	job->vec = vec;
 	job->sub = sub;
@@ -256,16 +261,15 @@ static void lun_abort_all(struct disk_lun *lun)
 int iscsip_disk_lun_remove(struct iscsip_disk *d, uint32_t number)
 {
 	struct disk_lun *lun = lun_find(d, number);
+	bool settling = d->settling;
 
 	if (!lun)
 		return ISCSIP_ENOENT;
 	d->map[number] = 0;
-	if (!lun_idle(lun)) {
-		/* the gate stays shut for those in the task set; lun_gone waits for the last of them */
-		lun->disk->settling = true;
-		lun_abort_all(lun);
-		lun->disk->settling = false;
-	}
+	/* nothing new is begun before the gate is shut; from then on the last command to go tells `lun_gone` */
+	d->settling = true;
+	lun_abort_all(lun);
+	d->settling = settling;
 	lun->gate |= GATE_REMOVED;
 	luns_changed(d, lun);
 	if (lun_idle(lun)) {
@@ -318,6 +322,7 @@ int iscsip_disk_lun_set_medium(struct iscsip_disk *d, uint32_t number, bool pres
 	if (present && lun->gate & GATE_NO_MEDIUM)
 		iscsip__disk_ua_all(lun, NULL, UA_MEDIUM_CHANGED);
 	lun->gate = present ? lun->gate & ~(uint32_t)GATE_NO_MEDIUM : lun->gate | GATE_NO_MEDIUM;
+	lun->ejected = false; /* what the host took out no initiator can load */
 	return ISCSIP_OK;
 }
 

@@ -14,7 +14,7 @@
 
 #include "cmd/cmd_port.h"
 
-/* --- the transport ----------------------------------------------------------------------------------- */
+/* --- the transport -------------------------------------------------------------------------------------------- */
 
 static struct rig_cmd *rig_of(struct iscsip_cmd *cmd)
 {
@@ -223,7 +223,7 @@ uint8_t rig_tmf(struct rig *r, int nexus, uint32_t lun, uint8_t function, struct
 	return r->tmf_answers ? r->tmf_response : 0xee;
 }
 
-/* --- commands ---------------------------------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------------------------------------------- */
 
 static struct rig_cmd *rig_kept[4096];
 static int rig_kept_cnt;
@@ -355,7 +355,7 @@ struct rig_cmd *rig_run(struct rig *r, int nexus, uint32_t lun, const uint8_t *c
 	return c;
 }
 
-/* --- the storage ------------------------------------------------------------------------------------- */
+/* --- the storage ---------------------------------------------------------------------------------------------- */
 
 static bool rig_touches(const struct rig_unit *u, const struct iscsip_storage_req *q)
 {
@@ -553,7 +553,7 @@ static void unit_setup(struct rig *r, struct rig_unit *u, enum rig_backing backi
 	u->ops.write_zeroes = u->ops.lba_status = u->ops.pre_fetch = u->ops.erase = u->ops.save = unit_request;
 }
 
-/* --- the host ---------------------------------------------------------------------------------------- */
+/* --- the host ------------------------------------------------------------------------------------------------- */
 
 static void host_wake(void *user)
 {
@@ -693,7 +693,7 @@ void rig_free(struct rig *r)
 	free(r);
 }
 
-/* --- shortcuts --------------------------------------------------------------------------------------- */
+/* --- shortcuts ------------------------------------------------------------------------------------------------ */
 
 struct rig_cmd *rig_read(struct rig *r, int n, uint64_t lba, uint32_t blocks)
 {

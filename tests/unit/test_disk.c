@@ -597,7 +597,6 @@ static void a_medium_can_be_ejected_loaded_and_held(void **state)
 	assert_check(rig_tur(r, 1), ISCSIP_SENSE_UNIT_ATTENTION, ISCSIP_ASC_MEDIUM_CHANGED);
 	/* what the host took out an initiator cannot load */
 	assert_int_equal(iscsip_disk_lun_set_medium(r->disk, 0, false), ISCSIP_OK);
-	r->disk->luns[0].ejected = false;
 	assert_check(rig_run(r, 0, 0, load, 6, NULL, 0, 0), ISCSIP_SENSE_NOT_READY, ISCSIP_ASC_MEDIUM_NOT_PRESENT);
 	assert_int_equal(iscsip_disk_lun_set_medium(r->disk, 0, true), ISCSIP_OK);
 	assert_check(rig_tur(r, 0), ISCSIP_SENSE_UNIT_ATTENTION, ISCSIP_ASC_MEDIUM_CHANGED);

@@ -14,7 +14,7 @@
 #include "base/bytes.h"
 #include "disk/disk.h"
 
-/* --- EXTENDED COPY ------------------------------------------------------------------------------------------------------- */
+/* --- EXTENDED COPY -------------------------------------------------------------------------------------------- */
 
 struct copy_list {
 	uint8_t b[4096];
@@ -300,7 +300,7 @@ static void an_atomic_command_waits_for_a_copy_from_elsewhere(void **state)
 	rig_free(r);
 }
 
-/* --- SANITIZE, FORMAT UNIT ---------------------------------------------------------------------------------------------------- */
+/* --- SANITIZE, FORMAT UNIT ------------------------------------------------------------------------------------ */
 
 static struct rig_cmd *sanitize_begin(struct rig *r, uint8_t action, const uint8_t *list, uint16_t len)
 {

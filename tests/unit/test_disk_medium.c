@@ -34,7 +34,7 @@ static void fill(struct rig *r, uint64_t lba, uint32_t n, uint8_t value)
 		memset(r->unit[0].bitmap + lba, 1, n);
 }
 
-/* --- VERIFY ------------------------------------------------------------------------------------------ */
+/* --- VERIFY --------------------------------------------------------------------------------------------------- */
 
 static void verify_compares_every_byte_and_names_the_block(void **state)
 {
@@ -107,7 +107,7 @@ static void verify_wants_the_data_that_its_cdb_says(void **state)
 	rig_free(r);
 }
 
-/* --- COMPARE AND WRITE ------------------------------------------------------------------------------- */
+/* --- COMPARE AND WRITE ---------------------------------------------------------------------------------------- */
 
 static struct rig_cmd *caw(struct rig *r, uint64_t lba, uint8_t n, const void *data, uint32_t len)
 {
@@ -178,7 +178,7 @@ static void a_compare_and_write_that_cannot_read_or_write_says_so(void **state)
 	rig_free(r);
 }
 
-/* --- ORWRITE, WRITE ATOMIC --------------------------------------------------------------------------- */
+/* --- ORWRITE, WRITE ATOMIC ------------------------------------------------------------------------------------ */
 
 static void orwrite_adds_bits(void **state)
 {
@@ -227,7 +227,7 @@ static void write_atomic_is_one_write_or_none(void **state)
 	rig_free(r);
 }
 
-/* --- WRITE SAME -------------------------------------------------------------------------------------- */
+/* --- WRITE SAME ----------------------------------------------------------------------------------------------- */
 
 static void write_same_repeats_its_block(void **state)
 {
@@ -362,7 +362,7 @@ static void a_long_write_same_gives_way_and_can_be_aborted(void **state)
 	rig_free(r);
 }
 
-/* --- UNMAP, GET LBA STATUS --------------------------------------------------------------------------- */
+/* --- UNMAP, GET LBA STATUS ------------------------------------------------------------------------------------ */
 
 static struct rig_cmd *unmap(struct rig *r, const uint8_t *list, uint32_t cdb_len, uint32_t len)
 {

@@ -150,7 +150,7 @@ static void aborting_a_dormant_command_lets_the_others_go_on(void **state)
 	rig_free(r);
 }
 
-/* --- atomic commands --------------------------------------------------------------------------------- */
+/* --- atomic commands ------------------------------------------------------------------------------------------ */
 
 static void compare_and_write_excludes_others_on_its_blocks_only(void **state)
 {
@@ -258,7 +258,7 @@ static void a_write_that_comes_while_an_atomic_one_runs_is_staged(void **state)
 	rig_free(r);
 }
 
-/* --- auto contingent allegiance ---------------------------------------------------------------------- */
+/* --- auto contingent allegiance ------------------------------------------------------------------------------- */
 
 static struct rig_cmd *naca_read(struct rig *r, int n, uint64_t lba, uint8_t attr)
 {
@@ -308,7 +308,7 @@ static void an_allegiance_ends_with_its_nexus_and_with_a_reset(void **state)
 	rig_free(r);
 }
 
-/* --- task management --------------------------------------------------------------------------------- */
+/* --- task management ------------------------------------------------------------------------------------------ */
 
 static void clear_task_set_aborts_everybodys_and_tells_the_others(void **state)
 {

@@ -21,7 +21,7 @@ static struct rig_cmd *vpd(struct rig *r, int page, uint16_t alloc)
 	return rig_run(r, 0, 0, cdb, iscsip_cdb_inquiry(cdb, page, alloc), NULL, 0, alloc);
 }
 
-/* --- INQUIRY ---------------------------------------------------------------------------------------------------------- */
+/* --- INQUIRY -------------------------------------------------------------------------------------------------- */
 
 static void standard_inquiry_data_stands_as_spc4_draws_it(void **state)
 {
@@ -236,7 +236,7 @@ static void capacities_tell_blocks_sizes_and_provisioning(void **state)
 	rig_free(r);
 }
 
-/* --- mode pages ------------------------------------------------------------------------------------------------------------ */
+/* --- mode pages ----------------------------------------------------------------------------------------------- */
 
 static struct rig_cmd *mode_sense(struct rig *r, uint8_t dbd, uint8_t page, uint8_t sub)
 {
@@ -412,7 +412,7 @@ static void mode_select_looks_at_all_it_is_given(void **state)
 	rig_free(r);
 }
 
-/* --- log pages, thresholds -------------------------------------------------------------------------------------------------- */
+/* --- log pages, thresholds ------------------------------------------------------------------------------------ */
 
 static struct rig_cmd *log_sense(struct rig *r, uint8_t page, uint8_t sub)
 {
@@ -474,7 +474,7 @@ static void a_soft_threshold_that_is_crossed_is_told_once(void **state)
 	rig_free(r);
 }
 
-/* --- reports ------------------------------------------------------------------------------------------------------------------- */
+/* --- reports -------------------------------------------------------------------------------------------------- */
 
 static void report_luns_lists_what_is_asked_for(void **state)
 {
@@ -552,7 +552,8 @@ static void every_command_that_is_reported_is_known_and_described(void **state)
 
 static void task_management_functions_are_reported(void **state)
 {
-	static const uint8_t cdb[12] = { 0xa3, 0x0d, 0, 0, 0, 0, 0, 0, 0, 4 }, extended[12] = { 0xa3, 0x0d, 0x80, 0, 0, 0, 0, 0, 0, 16 };
+	static const uint8_t cdb[12] = { 0xa3, 0x0d, 0, 0, 0, 0, 0, 0, 0, 4 };
+	static const uint8_t extended[12] = { 0xa3, 0x0d, 0x80, 0, 0, 0, 0, 0, 0, 16 };
 	struct rig *r = rig_new(RIG_RAM, 0);
 	struct rig_cmd *c = rig_run(r, 0, 0, cdb, 12, NULL, 0, 4);
 
@@ -564,7 +565,7 @@ static void task_management_functions_are_reported(void **state)
 	rig_free(r);
 }
 
-/* --- target port groups ---------------------------------------------------------------------------------------------------------- */
+/* --- target port groups --------------------------------------------------------------------------------------- */
 
 static void port_groups_and_their_states_are_told_and_obeyed(void **state)
 {
@@ -633,7 +634,7 @@ static void set_target_port_groups_asks_the_host(void **state)
 	rig_free(r);
 }
 
-/* --- echo buffer, defects ------------------------------------------------------------------------------------------------------------- */
+/* --- echo buffer, defects ------------------------------------------------------------------------------------- */
 
 static void the_echo_buffer_echoes_to_the_one_who_wrote(void **state)
 {

@@ -75,7 +75,7 @@ static void assert_held(struct rig *r, uint8_t type, uint64_t key)
 	}
 }
 
-/* --- RESERVE and RELEASE ----------------------------------------------------------------------------- */
+/* --- RESERVE and RELEASE -------------------------------------------------------------------------------------- */
 
 static void reserve_shuts_others_out_until_it_is_released(void **state)
 {
@@ -123,7 +123,7 @@ static void a_lost_nexus_and_every_reset_release_reserve(void **state)
 	rig_free(r);
 }
 
-/* --- access while a persistent reservation is held --------------------------------------------------- */
+/* --- access while a persistent reservation is held ------------------------------------------------------------ */
 
 static void each_type_lets_through_what_its_row_says(void **state)
 {
@@ -219,7 +219,7 @@ static void start_stop_and_prevent_conflict_where_they_would_do_harm(void **stat
 	rig_free(r);
 }
 
-/* --- service actions --------------------------------------------------------------------------------- */
+/* --- service actions ------------------------------------------------------------------------------------------ */
 
 static void keys_are_registered_changed_and_removed(void **state)
 {
@@ -441,7 +441,7 @@ static void data_of_a_cluster_never_lands_before_its_turn(void **state)
 	rig_free(r);
 }
 
-/* --- TransportIDs ------------------------------------------------------------------------------------ */
+/* --- TransportIDs --------------------------------------------------------------------------------------------- */
 
 static size_t id_of(uint8_t *id, const char *name)
 {
@@ -546,7 +546,7 @@ static void register_and_move_hands_the_reservation_over(void **state)
 	rig_free(r);
 }
 
-/* --- what outlives what ------------------------------------------------------------------------------ */
+/* --- what outlives what --------------------------------------------------------------------------------------- */
 
 static void a_registration_is_its_port_s_again_after_a_new_login(void **state)
 {
