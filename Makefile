@@ -138,6 +138,9 @@ check:
 	@sh tests/install-packages
 	@$(RUN_TESTS) $(CHECK_PARTS)
 
+check-analysis:
+	@ANALYSE=1 tests/lint/analysis
+
 $(CHECK_PARTS:%=check-%): check-%:
 	@sh tests/install-packages $*
 	@$(RUN_TESTS) $*
@@ -267,6 +270,7 @@ uninstall:
 help:
 	@echo 'all            libraries and tools (the default)'
 	@echo 'demo           the main job on 127.0.0.1: serve, log in, write, read back, compare'
+	@echo 'check-analysis the static analyser, over every source'
 	@echo 'check          every test; the parts: $(CHECK_PARTS:%=check-%)'
 	@echo 'fuzz           fuzzers for libFuzzer and AFL++, and the replay of the corpus; fuzz-run runs them'
 	@echo 'bench          benchmarks, beside other implementations where these are installed'
@@ -280,7 +284,7 @@ clean:
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all lib tools demo tests check $(CHECK_PARTS:%=check-%) fuzz fuzz-libfuzzer fuzz-afl fuzz-replay fuzz-bins \
+.PHONY: all lib tools demo tests check check-analysis $(CHECK_PARTS:%=check-%) fuzz fuzz-libfuzzer fuzz-afl fuzz-replay fuzz-bins \
 	fuzz-seed-bins fuzz-run fuzz-seeds bench bench-bins docs size amalgamation help install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
