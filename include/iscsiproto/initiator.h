@@ -79,7 +79,8 @@ struct iscsip_initiator_ops {
 	/**
 	 * The login of @p c ended. @p status ISCSIP_LOGIN_SUCCESS: full feature phase. Else it was refused: the connection closes;
 	 * with 0101 and 0102 info->redirect says where to try. @p err is ISCSIP_OK, or why the login failed (with a refusal:
-	 * ISCSIP_ELOGIN). @p info is valid during the call; the scratch memory is the host's again when it has returned. Required.
+	 * ISCSIP_ELOGIN, or ISCSIP_EAUTH with 0201). @p info is valid during the call; the scratch memory is the host's again
+	 * when it has returned. Required.
 	 */
 	void (*login_done)(void *user, struct iscsip_conn *c, int err, uint16_t status, const struct iscsip_login_info *info);
 	/** A CHAP secret is needed; answer with iscsip_login_chap(). NULL: CHAP fails. */

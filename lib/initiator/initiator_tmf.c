@@ -302,7 +302,7 @@ int iscsip_initiator_tmf(struct iscsip_session *base, uint8_t function, uint64_t
 	}
 	s->host_waits = true;
 	s->host_function = function;
-	s->host_lun = ref ? ref->lun : lun;
+	s->host_lun = ref ? ref->lun : ini_tmf_of_all(function) ? 0 : lun; /* reserved there (11.5.3) */
 	s->host_ref = ref;
 	s->host_cookie = cookie;
 	ini_tmf_next(s, now);

@@ -429,7 +429,7 @@ static void t_session(void *user, struct iscsip_conn *c, const struct iscsip_log
 	(void)params;
 	PAIR_MUST(p, !p->ts);
 	p->ts_mem = malloc(len);
-	PAIR_MUST(p, iscsip_target_session_init(&p->ts, p->ts_mem, len, &p->tcfg, &T_OPS, &D_OPS, p, p, p) == ISCSIP_OK);
+	PAIR_MUST(p, iscsip_target_session_init(&p->ts, p->ts_mem, len, &p->tcfg, &p->tops, &D_OPS, p, p, p) == ISCSIP_OK);
 	PAIR_MUST(p, iscsip_login_accept(c, p->ts, 1) == ISCSIP_OK);
 }
 
@@ -467,6 +467,8 @@ void pair_init(struct pair *p, void (*fail)(const char *file, int line, const ch
 	p->icfg.offer = &p->ioffer;
 	p->tcfg.offer = &p->toffer;
 	p->icfg.node_name = "iqn.2026-01.test:initiator";
+	p->iops = I_OPS;
+	p->tops = T_OPS;
 	p->icfg.limits.max_tasks = PAIR_TASKS;
 	p->tcfg.limits.max_tasks = 8;
 }
@@ -483,13 +485,13 @@ void pair_open(struct pair *p)
 	if (!p->is) {
 		len = iscsip_initiator_session_size(&p->icfg);
 		p->is_mem = malloc(len);
-		PAIR_MUST(p, iscsip_initiator_session_init(&p->is, p->is_mem, len, &p->icfg, &id, &I_OPS, p) == ISCSIP_OK);
+		PAIR_MUST(p, iscsip_initiator_session_init(&p->is, p->is_mem, len, &p->icfg, &id, &p->iops, p) == ISCSIP_OK);
 	}
 	p->il_mem = malloc(iscsip_login_size(&p->icfg));
 	p->tl_mem = malloc(iscsip_login_size(&p->tcfg));
 	len = iscsip_target_conn_size(&p->tcfg);
 	p->tc_mem = malloc(len);
-	PAIR_MUST(p, iscsip_target_conn_init(&p->tc, p->tc_mem, len, p->tl_mem, iscsip_login_size(&p->tcfg), &p->tcfg, &T_OPS, p,
+	PAIR_MUST(p, iscsip_target_conn_init(&p->tc, p->tc_mem, len, p->tl_mem, iscsip_login_size(&p->tcfg), &p->tcfg, &p->tops, p,
 					     p->now) == ISCSIP_OK);
 	len = iscsip_initiator_conn_size(&p->icfg);
 	p->ic_mem = malloc(len);

@@ -56,6 +56,8 @@ struct pair {
 	struct iscsip_config icfg, tcfg;
 	struct iscsip_offer ioffer, toffer;
 	struct iscsip_host ihost, thost;
+	struct iscsip_initiator_ops iops;
+	struct iscsip_target_ops tops;
 	bool discovery;
 	size_t step;        /* bytes moved at a time; 0: as many as there are; PAIR_RANDOM: random */
 	int doors;          /* 0 push and pull, 1 in place, 2 with a stage */

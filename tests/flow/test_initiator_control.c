@@ -319,9 +319,11 @@ static void tasks_are_concluded_as_the_function_affects_them(void **state)
 				before[j].t.lun = j & 1 ? 0x0001000000000000u : 0;
 				itt = submit_command(&before[j]);
 			}
-			assert_int_equal(iscsip_initiator_tmf(R.s, cases[i].function, 0, NULL, &R, R.now), ISCSIP_OK);
+			assert_int_equal(iscsip_initiator_tmf(R.s, cases[i].function, cases[i].lun1 ? 77 : 0, NULL, &R, R.now),
+					 ISCSIP_OK);
 			assert_int_equal(iscsip_initiator_tmf(R.s, cases[i].function, 0, NULL, &R, R.now), ISCSIP_EAGAIN);
 			it_take(&R, ISCSIP_OP_TASK_REQUEST);
+			assert_true(R.got.h.lun == 0);
 			tmf = R.got.h.itt;
 			assert_int_equal(R.got.h.task_request.function, cases[i].function);
 			assert_int_equal(R.got.h.task_request.ref_task_tag, ISCSIP_TAG_NONE);
@@ -396,6 +398,76 @@ static void the_hosts_request_goes_before_aborts_that_wait(void **state)
 	assert_int_equal(R.got.h.task_request.ref_task_tag, itt[1]);
 	it_end(&R);
 	assert_int_equal(R.tmfs, 1);
+}
+
+static void requests_about_tasks_that_no_target_knows_are_answered_here(void **state)
+{
+	struct it_task k[2];
+	uint32_t itt;
+
+	(void)state;
+	it_init(&R);
+	R.window = 0;
+	R.offer.iscsi_protocol_level = R.target_offer.iscsi_protocol_level = 2;
+	it_open(&R);
+	it_login(&R);
+	plain(&k[0]);
+	plain(&k[1]);
+	it_submit(&R, &k[0]);
+	it_submit(&R, &k[1]);
+	assert_int_equal(iscsip_initiator_tmf(R.s, ISCSIP_TMF_QUERY_TASK, 0, &k[0].t, &R, R.now), ISCSIP_OK);
+	assert_int_equal(R.tmfs, 1);
+	assert_int_equal(R.tmf_response, ISCSIP_TMF_NO_TASK);
+	assert_int_equal(iscsip_initiator_tmf(R.s, ISCSIP_TMF_ABORT_TASK, 0, &k[0].t, &R, R.now), ISCSIP_OK);
+	assert_int_equal(R.tmfs, 2);
+	assert_int_equal(R.tmf_response, ISCSIP_TMF_COMPLETE);
+	assert_true(it_is_done(&R, &k[0]));
+	assert_int_equal(k[0].t.result.err, ISCSIP_EHOST);
+	it_quiet(&R);
+	/* one that ends while the question waits to be sent */
+	R.window = 2;
+	k[0].t.immediate = true;
+	it_submit(&R, &k[0]);
+	it_take(&R, ISCSIP_OP_SCSI_COMMAND);
+	itt = R.got.h.itt;
+	assert_int_equal(iscsip_initiator_tmf(R.s, ISCSIP_TMF_QUERY_TASK, 0, &k[0].t, &R, R.now), ISCSIP_OK);
+	give_response(itt);
+	it_take(&R, ISCSIP_OP_SCSI_COMMAND); /* of the other task: the response has opened the window */
+	it_quiet(&R);
+	assert_int_equal(R.tmfs, 3);
+	assert_int_equal(R.tmf_response, ISCSIP_TMF_NO_TASK);
+	it_end(&R);
+}
+
+/* While an abort is on the wire the host's request waits; its task ends meanwhile. */
+static void a_waiting_request_whose_task_has_ended_is_answered_in_its_turn(void **state)
+{
+	struct it_task k[2];
+	uint32_t itt[2], tmf;
+	int i;
+
+	(void)state;
+	it_begin(&R);
+	for (i = 0; i < 2; i++) {
+		plain(&k[i]);
+		itt[i] = submit_command(&k[i]);
+	}
+	assert_int_equal(iscsip_initiator_abort(R.s, &k[0].t, R.now), ISCSIP_OK);
+	assert_int_equal(iscsip_initiator_tmf(R.s, ISCSIP_TMF_ABORT_TASK, 0, &k[1].t, &R, R.now), ISCSIP_OK);
+	assert_int_equal(iscsip_initiator_tmf(R.s, ISCSIP_TMF_CLEAR_ACA, 0, NULL, &R, R.now), ISCSIP_EAGAIN);
+	it_take(&R, ISCSIP_OP_TASK_REQUEST);
+	tmf = R.got.h.itt;
+	give_response(itt[1]);
+	assert_int_equal(R.tmfs, 0);
+	give_tmf_response(tmf, ISCSIP_TMF_COMPLETE);
+	assert_int_equal(R.tmfs, 1);
+	assert_int_equal(R.tmf_response, ISCSIP_TMF_NO_TASK);
+	it_quiet(&R);
+	/* a late answer to the first is dropped (4.2.3.3 c) */
+	give_tmf_response(tmf, ISCSIP_TMF_COMPLETE);
+	assert_int_equal(R.tmfs, 1);
+	assert_int_equal(R.err, 0);
+	it_end(&R);
 }
 
 static void a_lost_connection_ends_the_request_with_its_reason(void **state)
@@ -1095,6 +1167,8 @@ int main(void)
 		cmocka_unit_test(tasks_are_concluded_as_the_function_affects_them),
 		cmocka_unit_test(functions_are_refused_that_do_not_fit),
 		cmocka_unit_test(the_hosts_request_goes_before_aborts_that_wait),
+		cmocka_unit_test(requests_about_tasks_that_no_target_knows_are_answered_here),
+		cmocka_unit_test(a_waiting_request_whose_task_has_ended_is_answered_in_its_turn),
 		cmocka_unit_test(a_lost_connection_ends_the_request_with_its_reason),
 		cmocka_unit_test(data_of_affected_tasks_goes_on_but_with_fast_abort),
 		cmocka_unit_test(a_ping_comes_back_with_what_it_carried),
