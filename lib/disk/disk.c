@@ -174,12 +174,6 @@ static void disk_setup(struct iscsip_disk *d, const struct iscsip_disk_config *c
 		d->reqs[i].next = d->free_reqs;
 		d->free_reqs = &d->reqs[i];
 	}
-	for (i = cfg->buffer_count; i > 0; i--) {
-		void *b = d->buffers + i * cfg->buffer_size;
-
-		memcpy(b, &d->free_buffers, sizeof d->free_buffers);
-		d->free_buffers = b;
-	}
 	d->buffers_free = cfg->buffer_count;
 	for (i = 0; i < cfg->max_luns; i++) {
 		d->luns[i].disk = d;

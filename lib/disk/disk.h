@@ -298,7 +298,8 @@ struct iscsip_disk {
 	struct disk_req *reqs;
 	struct disk_req *free_reqs;
 	uint8_t *buffers;
-	void *free_buffers;   /* linked through their first bytes */
+	void *free_buffers;   /* those that have been used, linked through their first bytes */
+	uint32_t buffers_used; /* how many have ever been used: the rest is free as well */
 	uint32_t buffers_free;
 	uint32_t holders;     /* running requests that have buffers */
 	struct disk_req *wait_head, *wait_tail;   /* for memory */

@@ -17,8 +17,11 @@ static void *buffer_pop(struct iscsip_disk *d)
 {
 	void *b = d->free_buffers;
 
-	memcpy(&d->free_buffers, b, sizeof d->free_buffers);
 	d->buffers_free--;
+	/* one that was in use before, or the next that never was: memory that nobody needs stays untouched */
+	if (!b)
+		return d->buffers + (size_t)++d->buffers_used * d->cfg.buffer_size;
+	memcpy(&d->free_buffers, b, sizeof d->free_buffers);
 	return b;
 }
 
