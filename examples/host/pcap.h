@@ -45,6 +45,7 @@ void pcap_emit(struct pcap_flow *f, int dir);
 
 /* The trace hook of an iSCSI connection (config.h): adds padding and digests. `header_digest` and `data_digest` say
  * what is in force for this PDU. */
-void pcap_iscsi(struct pcap_flow *f, enum iscsip_trace_event event, const void *p, size_t len, bool header_digest, bool data_digest);
+void pcap_iscsi(struct pcap_flow *f, enum iscsip_trace_event event, const void *p, size_t len, bool header_digest,
+		bool data_digest);
 
 #endif

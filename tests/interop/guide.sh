@@ -23,7 +23,8 @@ outcome() {
 
 # Starts a server on a port of the system's choice, which goes to $port.
 serve() {
-	"$@" > "$folder/served" 2>&1 &
+	: > "$folder/served"
+	"$@" >> "$folder/served" 2>&1 &
 	pids="$pids $!"
 	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
 		port=$(sed -n 's/^listening on .*://p' "$folder/served")
