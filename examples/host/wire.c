@@ -331,14 +331,31 @@ static bool drain(struct wire *w)
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
+/*
+ * Sends, and as long as that makes room, gives the connection what it did not take before: nobody would ring for bytes that
+ * have left the socket already. 0, or -1 where the socket is broken.
+ */
+static int work_off(struct wire *w)
+{
+	for (;;) {
+		size_t before = w->spill_len;
+
+		if (send_all(w))
+			return -1;
+		if (w->blocked || !w->spill || !(w->ops->want(w->conn) & ISCSIP_WANT_RX))
+			return 0;
+		(void)spill_done(w);
+		if (w->spill && w->spill_len == before)
+			return 0;
+	}
+}
+
 /* Sends, then looks whether it is over. */
 static void settle(struct wire *w)
 {
 	if (w->gone || w->lingering)
 		return;
-	if (w->spill && (w->ops->want(w->conn) & ISCSIP_WANT_RX))
-		(void)spill_done(w);
-	if (send_all(w)) {
+	if (work_off(w)) {
 		wire_close(w);
 		return;
 	}
