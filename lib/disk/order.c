@@ -161,6 +161,23 @@ void iscsip__disk_order_kick(struct disk_lun *lun)
 	d->kick_luns = lun;
 }
 
+/* What a walk from the oldest command on has met: enough to tell what task attributes hold back, without another walk. */
+struct order_met {
+	bool live, ordered; /* older ones */
+	bool head;          /* any in the task set */
+};
+
+static bool order_may_go(struct disk_lun *lun, struct disk_req *r, const struct order_met *met)
+{
+	if (r->state != REQ_DORMANT || (lun->aca && r->attr != ISCSIP_ATTR_ACA))
+		return false;
+	if (r->attr == ISCSIP_ATTR_ORDERED && met->live)
+		return false;
+	if (r->attr <= ISCSIP_ATTR_SIMPLE && (met->ordered || met->head))
+		return false;
+	return lun->atomics == 0 || !order_held(r);
+}
+
 /*
  * Wakes the dormant commands that nothing holds any more, oldest first. They are chosen before any of them runs, because
  * what runs may take others out of the list.
@@ -168,18 +185,23 @@ void iscsip__disk_order_kick(struct disk_lun *lun)
 void iscsip__disk_order_run(struct disk_lun *lun)
 {
 	struct disk_req *r, *first = NULL, **link = &first;
+	struct order_met met = { false, false, false };
 
 	if (lun->dormant == 0)
 		return;
+	for (r = lun->head; r && lun->barriers; r = r->next)
+		met.head |= r->attr == ISCSIP_ATTR_HEAD_OF_QUEUE && order_live(r);
 	for (r = lun->head; r; r = r->next) {
-		if (r->state != REQ_DORMANT || (lun->aca && r->attr != ISCSIP_ATTR_ACA) || order_held(r))
-			continue;
-		r->state = REQ_RUN;
-		r->flags |= RQ_GO;
-		lun->dormant--;
-		r->wait_next = NULL;
-		*link = r;
-		link = &r->wait_next;
+		if (order_may_go(lun, r, &met)) {
+			r->state = REQ_RUN;
+			r->flags |= RQ_GO;
+			lun->dormant--;
+			r->wait_next = NULL;
+			*link = r;
+			link = &r->wait_next;
+		}
+		met.live |= order_live(r);
+		met.ordered |= order_live(r) && r->attr == ISCSIP_ATTR_ORDERED;
 	}
 	while ((r = first) != NULL) {
 		first = r->wait_next;
