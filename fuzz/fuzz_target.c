@@ -7,7 +7,7 @@
  *	         6 FastAbort, 7 no login: the input is the initiator from the first byte on
  *	byte 1   bits 0-2 limits.max_tasks - 1, 3-4 send units, 5 ISCSIP_CFG_TX_HOLD, 6 two R2Ts at once, 7 iSCSIProtocolLevel=2
  *	byte 2   what the host does: bit 0 answers late, 1 names buffers late, 2 no buffers, 3 lends for pings, 4 refuses to be asked
- *	         for task management, 5 ends commands with errors
+ *	         for task management, 5 ends commands with errors, 6 ends the session in callbacks
  *	byte 3   bits 0-1 connections more than one, 2-7 seed of the numbers
  *
  * An operation is a byte and its arguments: a PDU whose numbers and tags are good as far as the input does not say otherwise, raw
@@ -111,6 +111,13 @@ static void host_take_back(void *user, void *mem, size_t len)
 	free(mem);
 }
 
+/* Any callback may end the session. */
+static void whim(void)
+{
+	if (w.habits & 64 && !w.tidy && w.s && (take() & 63) == 63)
+		iscsip_target_session_end(w.s, w.now);
+}
+
 /* --- device server --- */
 
 static struct fuzz_cmd *cmd_of(struct iscsip_cmd *cmd)
@@ -158,6 +165,7 @@ static int dev_place(void *user, struct iscsip_cmd *cmd)
 
 	(void)user;
 	must(cmd->flags & ISCSIP_CMD_OUT && cmd->out_len > 0);
+	whim();
 	if (w.habits & 4 || cmd->out_len > k->len)
 		return ISCSIP_OK;
 	if (w.habits & 2) {
@@ -238,6 +246,7 @@ static void dev_exec(void *user, struct iscsip_cmd *cmd)
 	must(!k->executing && !k->placing);
 	must(cmd->cdb_len >= 16 && cmd->cdb_len <= 260);
 	k->executing = true;
+	whim();
 	if (w.tidy)
 		end_cmd(k, 0);
 	else if (!(w.habits & 1))
@@ -251,6 +260,7 @@ static void dev_data(void *user, struct iscsip_cmd *cmd)
 	(void)user;
 	must(k->asked && !k->completed);
 	k->asked = 0;
+	whim();
 	if (!(w.habits & 1))
 		serve(k, take());
 }
@@ -272,6 +282,7 @@ static void dev_abort(void *user, struct iscsip_cmd *cmd)
 
 	(void)user;
 	must(k->executing && !k->completed && cmd->flags & ISCSIP_CMD_ABORTED);
+	whim();
 	if (!(w.habits & 1))
 		end_cmd(k, 0);
 }
@@ -287,11 +298,13 @@ static void dev_free(void *user, struct iscsip_cmd *cmd)
 	free(k->mem);
 	k->cmd = NULL;
 	k->mem = NULL;
+	whim();
 }
 
 static void dev_tmf(void *user, struct iscsip_tmf *tmf)
 {
 	(void)user;
+	whim();
 	if (w.habits & 1 && w.tmf_count < 16)
 		w.tmfs[w.tmf_count++] = tmf;
 	else
@@ -370,6 +383,7 @@ static int on_targets(void *user, struct iscsip_conn *c, const char *only, unsig
 {
 	(void)user;
 	(void)c;
+	whim();
 	if (index > 40 || portal > 2)
 		return ISCSIP_ENOENT;
 	*name = only ? only : "iqn.2001-04.test:some.target.of.many";
@@ -393,11 +407,32 @@ static void on_state(void *user, struct iscsip_session *s, int state, const stru
 	w.session_mem = NULL;
 }
 
+static void on_logout(void *user, struct iscsip_conn *c, uint8_t reason, uint16_t cid)
+{
+	(void)user;
+	(void)c;
+	(void)reason;
+	(void)cid;
+	whim();
+}
+
+static ptrdiff_t on_text(void *user, struct iscsip_conn *c, const char *key, const char *value, size_t len, char *reply, size_t cap)
+{
+	(void)user;
+	(void)c;
+	(void)key;
+	whim();
+	if (len > cap)
+		return ISCSIP_ENOENT;
+	memcpy(reply, value, len);
+	return (ptrdiff_t)len;
+}
+
 static const struct iscsip_target_ops *target_ops(void)
 {
 	static const struct iscsip_target_ops ops = {
 		.struct_size = sizeof ops, .identify = on_identify, .session = on_session, .login_done = on_login_done,
-		.targets = on_targets, .state = on_state,
+		.targets = on_targets, .text = on_text, .state = on_state, .logout = on_logout,
 	};
 
 	return &ops;

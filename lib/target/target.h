@@ -128,6 +128,7 @@ struct tgt_task {
 	uint16_t tx_units;          /* units that refer to it */
 	uint8_t kind;
 	uint8_t tmf_refs;           /* task management requests that refer to the command */
+	uint8_t pins;               /* someone further up still looks at it */
 
 	/* data-in */
 	uint32_t in_left;           /* of the piece */
@@ -209,6 +210,8 @@ struct tgt_session {
 	uint16_t busy;                      /* depth of calls under way */
 	bool ended, told_free, clean;       /* clean: logged out */
 	bool tell_window;                   /* the window has opened and nobody was told */
+	bool reap;                          /* a task ended while it was pinned */
+	bool making;                        /* a PDU is being made: what its item belongs to has to stay */
 	struct iscsip_error why;
 	iscsip_time now;
 	uint16_t portal_group_tag;
@@ -336,7 +339,7 @@ void iscsip__target_settle(struct tgt_session *s);
 
 static inline void tgt_leave(struct tgt_session *s)
 {
-	if (s->busy == 1 && (s->deferred || s->tmfs || s->tell_window || s->ended))
+	if (s->busy == 1 && (s->deferred || s->tmfs || s->tell_window || s->reap))
 		iscsip__target_leave(s);
 	s->busy--;
 	if (s->ended)
@@ -394,6 +397,25 @@ void iscsip__target_task_unhash(struct tgt_task *t);
 void iscsip__target_task_sealed(struct tgt_task *t);
 /* Frees the task if nothing holds it any more. True if it is gone. */
 bool iscsip__target_task_put(struct tgt_task *t);
+/* Frees those that could not go while they were pinned. */
+void iscsip__target_task_reap(struct tgt_session *s);
+
+/*
+ * A callback of the host may end anything, the session too. Who uses a task after one pins it before; what ended in between
+ * goes when the outermost entry is left.
+ */
+static inline void tgt_pin(struct tgt_task *t)
+{
+	t->pins++;
+}
+
+/* False: the task is over. */
+static inline bool tgt_unpin(struct tgt_task *t)
+{
+	t->pins--;
+	return !(t->flags & TGT_OVER);
+}
+
 uint16_t iscsip__target_task_total(const struct iscsip_config *cfg);
 
 /* --- target_window.c --- */

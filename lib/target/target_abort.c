@@ -62,9 +62,9 @@ void iscsip__target_abort(struct tgt_task *t, bool drain)
 	if (t->kind == TGT_TEXT && t->c)
 		iscsip__target_text_reset(t->c);
 	if (t->kind == TGT_COMMAND && t->flags & TGT_DEVICE && !told && s->dev->abort) {
-		t->tx_units++; /* the task stays while the host is told */
+		tgt_pin(t);
 		s->dev->abort(s->dev_user, &t->cmd);
-		t->tx_units--;
+		(void)tgt_unpin(t);
 	}
 	(void)iscsip__target_task_put(t);
 }

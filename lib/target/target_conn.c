@@ -401,6 +401,7 @@ static enum conn_made role_make(struct iscsip_conn *c, struct conn_item *item)
 	if (!s)
 		return CONN_MADE_NONE;
 	tgt_enter(s);
+	s->making = true;
 	switch (item->kind) {
 	case TGT_ITEM_TASK:
 		made = task_make(c, tgt_task_of_item(item));
@@ -417,6 +418,7 @@ static enum conn_made role_make(struct iscsip_conn *c, struct conn_item *item)
 	default:
 		made = iscsip__target_ping_make(c, item->kind == TGT_ITEM_PING);
 	}
+	s->making = false;
 	tgt_leave(s);
 	return made;
 }

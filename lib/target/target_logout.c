@@ -62,6 +62,8 @@ static void close_session(struct tgt_task *t)
 
 	s->clean = true;
 	tasks_end(t, NULL);
+	if (t->flags & TGT_OVER)
+		return;
 	for (i = 0; i < s->s.cfg->limits.max_conns; i++)
 		if (s->s.conns[i] && s->s.conns[i] != t->c)
 			close_other(s, s->s.conns[i]);
@@ -81,19 +83,15 @@ static uint8_t close_connection(struct tgt_task *t)
 	}
 	s->clean = s->s.conn_count == 1;
 	tasks_end(t, c);
-	close_own(c);
+	if (!(t->flags & TGT_OVER))
+		close_own(c);
 	return ISCSIP_LOGOUT_CLOSED;
 }
 
-void iscsip__target_logout_run(struct tgt_task *t)
+static void logout_act(struct tgt_task *t)
 {
 	struct tgt_session *s = t->ses;
-	struct iscsip_conn *c = t->c;
 
-	if (s->ops->logout)
-		s->ops->logout(c->user, c, t->logout.reason, t->logout.cid);
-	if (t->flags & TGT_OVER)
-		return;
 	if (t->logout.reason == ISCSIP_LOGOUT_SESSION)
 		close_session(t);
 	else if (t->logout.reason == ISCSIP_LOGOUT_CONNECTION)
@@ -101,7 +99,20 @@ void iscsip__target_logout_run(struct tgt_task *t)
 	else
 		t->logout.response = iscsip__session_find_cid(&s->s, t->logout.cid) ? ISCSIP_LOGOUT_NO_RECOVERY :
 										   ISCSIP_LOGOUT_NO_CID;
-	iscsip__conn_queue(c, &t->item, CONN_Q_ANSWER);
+}
+
+void iscsip__target_logout_run(struct tgt_task *t)
+{
+	struct tgt_session *s = t->ses;
+	struct iscsip_conn *c = t->c;
+
+	tgt_pin(t);
+	if (s->ops->logout)
+		s->ops->logout(c->user, c, t->logout.reason, t->logout.cid);
+	if (!(t->flags & TGT_OVER))
+		logout_act(t);
+	if (tgt_unpin(t))
+		iscsip__conn_queue(c, &t->item, CONN_Q_ANSWER);
 }
 
 enum conn_made iscsip__target_logout_make(struct iscsip_conn *c, struct tgt_task *t)

@@ -60,9 +60,9 @@ static int out_expect(struct iscsip_conn *c, struct tgt_task *t, uint16_t seq, c
 	return ISCSIP_OK;
 }
 
-static int out_ignore(struct iscsip_conn *c)
+static int out_ignore(struct iscsip_conn *c, struct tgt_session *s)
 {
-	tgt_session_of(c)->s.stats.ignored++;
+	s->s.stats.ignored++;
 	return iscsip__target_skip(c);
 }
 
@@ -93,14 +93,15 @@ static bool offset_fits(const struct iscsip_pdu *pdu, bool ordered, uint32_t nex
 static int unsolicited(struct iscsip_conn *c)
 {
 	const struct iscsip_data_out *d = &c->pdu.data_out;
-	struct tgt_task *t = iscsip__target_task_find(tgt_session_of(c), c->pdu.itt);
+	struct tgt_session *s = tgt_session_of(c);
+	struct tgt_task *t = iscsip__target_task_find(s, c->pdu.itt);
 	struct iscsip_vec_cursor at;
 
 	if (!t || t->kind != TGT_COMMAND || t->c != c || t->flags & TGT_OVER)
-		return out_ignore(c);
+		return out_ignore(c, s);
 	if (!(t->flags & TGT_UNSOLICITED)) {
 		iscsip__target_fail(t, TGT_FAIL_UNSOLICITED);
-		return out_ignore(c);
+		return out_ignore(c, s);
 	}
 	if (t->flags & TGT_FAILED)
 		return out_expect(c, t, 0, NULL);
@@ -124,9 +125,11 @@ static int unsolicited(struct iscsip_conn *c)
 /* A transfer tag that leads nowhere, or elsewhere. */
 static int tag_refused(struct iscsip_conn *c, const struct iscsip_ddp_hit *hit)
 {
+	struct tgt_session *s = tgt_session_of(c);
+
 	if ((hit->fault == ISCSIP_DDP_FAULT_FREE || hit->fault == ISCSIP_DDP_FAULT_STALE) &&
-	    !iscsip__target_task_find(tgt_session_of(c), c->pdu.itt))
-		return out_ignore(c);
+	    !iscsip__target_task_find(s, c->pdu.itt))
+		return out_ignore(c, s);
 	return out_reject(c);
 }
 

@@ -98,10 +98,10 @@ void iscsip__target_fail(struct tgt_task *t, enum tgt_failure why)
 		iscsip__conn_unqueue(t->c, &t->item);
 	if (t->flags & TGT_DEVICE) {
 		t->cmd.flags |= ISCSIP_CMD_ABORTED;
-		t->tx_units++; /* the task stays while the host is told */
+		tgt_pin(t); /* whose data it is that failed goes on with the task */
 		if (s->dev->abort)
 			s->dev->abort(s->dev_user, &t->cmd);
-		t->tx_units--;
+		(void)tgt_unpin(t);
 	}
 	iscsip__target_respond(t);
 }

@@ -182,8 +182,13 @@ void iscsip__target_leave(struct tgt_session *s)
 {
 	if (s->tmfs)
 		iscsip__target_tmf_recheck(s);
-	if (s->deferred)
-		put_off(s);
+	/* a slot that is reaped may be waited for, and what waited may end tasks that it looks at; each round takes a PDU in */
+	do {
+		if (s->reap)
+			iscsip__target_task_reap(s);
+		if (s->deferred)
+			put_off(s);
+	} while (s->reap);
 	if (s->tell_window && !s->ended)
 		iscsip__target_window_tell(s);
 }
@@ -273,10 +278,15 @@ void iscsip_target_session_end(struct iscsip_session *session, iscsip_time now)
 
 	tgt_enter(s);
 	s->now = now;
-	for (i = 0; i < s->s.cfg->limits.max_conns; i++)
-		if (s->s.conns[i])
+	for (i = 0; i < s->s.cfg->limits.max_conns; i++) {
+		/* the item of a PDU that is being made has to stay: the connections only fail, and end when they are closed */
+		if (s->s.conns[i] && s->making)
+			(void)iscsip__conn_fail(s->s.conns[i], ISCSIP_EHOST, 0, 0);
+		else if (s->s.conns[i])
 			conn_end(s, s->s.conns[i]);
-	iscsip__target_session_over(s, &why);
+	}
+	if (!s->making)
+		iscsip__target_session_over(s, &why);
 	tgt_leave(s);
 }
 

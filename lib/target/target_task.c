@@ -129,7 +129,7 @@ static struct tgt_task *slot_take(struct tgt_session *s)
 static void task_begin(struct tgt_task *t, const struct iscsip_conn *c, enum tgt_kind kind)
 {
 	t->kind = (uint8_t)kind;
-	t->tmf_refs = 0;
+	t->tmf_refs = t->pins = 0;
 	t->tx_units = 0;
 	t->cmdsn = c->pdu.request.cmdsn;
 	t->item.next = t->item.prev = NULL;
@@ -245,6 +245,20 @@ bool iscsip__target_task_put(struct tgt_task *t)
 {
 	if (!(t->flags & TGT_OVER) || t->flags & (TGT_HELD | TGT_DRAIN) || t->tx_units || conn_queued(&t->item))
 		return false;
+	if (t->pins) {
+		t->ses->reap = true;
+		return false;
+	}
 	task_end(t);
 	return true;
+}
+
+void iscsip__target_task_reap(struct tgt_session *s)
+{
+	unsigned i;
+
+	s->reap = false;
+	for (i = 0; i < s->fresh; i++)
+		if (s->tasks[i].ses)
+			(void)iscsip__target_task_put(&s->tasks[i]);
 }

@@ -109,7 +109,7 @@ static int text_in(struct iscsip_conn *c, const uint8_t *p, size_t n)
 	size_t used;
 	int rc = 1;
 
-	while (!x->bad && (rc = iscsip_text_read(&x->reader, p, n, &used, &pair)) > 0) {
+	while (!x->bad && c->session && (rc = iscsip_text_read(&x->reader, p, n, &used, &pair)) > 0) {
 		pair_in(c, x, &pair);
 		p += used;
 		n -= used;

@@ -157,6 +157,7 @@ static bool plug_missing(struct tgt_task *t)
 	return serial_lt(ref, t->cmdsn) && iscsip__target_window_plug(t->ses, ref);
 }
 
+/* The task is aborted; the request may be over by then, too. */
 static void abort_task(struct tgt_task *t, struct tgt_task *ref)
 {
 	struct tgt_session *s = t->ses;
@@ -164,7 +165,10 @@ static void abort_task(struct tgt_task *t, struct tgt_task *ref)
 	uint32_t cmdsn;
 
 	if (!ref) {
-		fence_raise(t, plug_missing(t) ? ISCSIP_TMF_COMPLETE : ISCSIP_TMF_NO_TASK);
+		bool plugged = plug_missing(t);
+
+		if (!(t->flags & TGT_OVER))
+			fence_raise(t, plugged ? ISCSIP_TMF_COMPLETE : ISCSIP_TMF_NO_TASK);
 		return;
 	}
 	parked = ref->flags & TGT_PARKED;
@@ -175,6 +179,8 @@ static void abort_task(struct tgt_task *t, struct tgt_task *ref)
 	iscsip__target_abort(ref, false);
 	if (parked)
 		(void)iscsip__target_window_plug(s, cmdsn);
+	if (t->flags & TGT_OVER)
+		return;
 	if (device)
 		to_device(t, ISCSIP_TMF_COMPLETE);
 	else
@@ -264,10 +270,11 @@ static void many_step(struct tgt_task *t)
 			plug_all(t);
 		else if (!commands_are_here(t))
 			return;
-		iscsip__target_abort_all(s, affects, t, !fast);
+		if (!(t->flags & TGT_OVER))
+			iscsip__target_abort_all(s, affects, t, !fast);
 		t->tmf.stage = TGT_TMF_TAGS;
 	}
-	if (t->tmf.stage == TGT_TMF_TAGS && tags_are_answered(t))
+	if (t->tmf.stage == TGT_TMF_TAGS && !(t->flags & TGT_OVER) && tags_are_answered(t))
 		to_device(t, ISCSIP_TMF_COMPLETE);
 }
 
@@ -294,14 +301,11 @@ static uint8_t query_set(const struct tgt_task *t)
 	return ISCSIP_TMF_COMPLETE;
 }
 
-void iscsip__target_tmf_run(struct tgt_task *t)
+static void tmf_begin(struct tgt_task *t)
 {
 	struct tgt_session *s = t->ses;
 	uint8_t function = t->tmf.tmf.function;
 
-	s->s.stats.tmfs++;
-	s->tmfs++;
-	t->tmf.since = t->c->now;
 	if (function == ISCSIP_TMF_TASK_REASSIGN)
 		fence_raise(t, ISCSIP_TMF_NO_FAILOVER);
 	else if (!is_known(s, function))
@@ -316,6 +320,16 @@ void iscsip__target_tmf_run(struct tgt_task *t)
 		to_device(t, query_set(t));
 }
 
+void iscsip__target_tmf_run(struct tgt_task *t)
+{
+	t->ses->s.stats.tmfs++;
+	t->ses->tmfs++;
+	t->tmf.since = t->c->now;
+	tgt_pin(t);
+	tmf_begin(t);
+	(void)tgt_unpin(t);
+}
+
 void iscsip__target_tmf_recheck(struct tgt_session *s)
 {
 	unsigned i;
@@ -325,10 +339,12 @@ void iscsip__target_tmf_recheck(struct tgt_session *s)
 
 		if (!t->ses || t->kind != TGT_TMF || t->flags & (TGT_OVER | TGT_PARKED | TGT_DEVICE) || !(t->flags & TGT_TURN))
 			continue;
+		tgt_pin(t);
 		if (t->tmf.stage == TGT_TMF_FENCE)
 			fence_check(t);
 		else if (t->tmf.stage < TGT_TMF_DEVICE)
 			many_step(t);
+		(void)tgt_unpin(t);
 	}
 }
 
