@@ -3,6 +3,7 @@
 """qemu-img and qemu-io (their iSCSI driver is libiscsi) against our target, on memory and on a file."""
 import os
 import random
+import time
 
 from harness import SECRET, TARGET, USER, Suite, expect, need, run, same_bytes
 
@@ -122,6 +123,36 @@ def file_system():
     run("qemu-img", "convert", "-f", "raw", "-O", "raw", url, suite.path("back"))
     run("e2fsck", "-n", "-f", suite.path("back"))
     same_bytes(image, suite.path("back"))
+
+
+@suite.test("an xfs file system written through convert is whole")
+def xfs():
+    need("qemu-img", "mkfs.xfs", "xfs_repair")
+    image = suite.path("xfs")
+    run("truncate", "-s", "512M", image)
+    run("mkfs.xfs", "-q", "-f", image)
+    server = suite.serve("--target", TARGET, "--lun", "0=ram:512M,block=4096")
+    url = f"iscsi://{server.address}/{TARGET}/0"
+    run("qemu-img", "convert", "-n", "-f", "raw", "-O", "raw", image, url)
+    run("qemu-img", "convert", "-f", "raw", "-O", "raw", url, suite.path("back"))
+    run("xfs_repair", "-n", "-f", suite.path("back"))
+
+
+@suite.test("UNMAP and WRITE SAME of 1 GiB are done without writing the bytes")
+def gigabyte():
+    need("qemu-io")
+    path = suite.path("huge")
+    for backing in (f"file:{path},create=2G", "ram:2G"):
+        server = suite.serve("--target", TARGET, "--lun", f"0={backing}")
+        url = f"iscsi://{server.address}/{TARGET}/0"
+        start = time.monotonic()
+        out = run("qemu-io", "-f", "raw", "-d", "unmap", "-c", "write -P 1 0 4M", "-c", "write -z -u 0 1G", "-c", "discard 1G 1G", "-c",
+                  "read -P 0 0 4M", url, timeout=60)
+        expect("failed" not in out, out)
+        expect(time.monotonic() - start < 5, "took", time.monotonic() - start, "s")
+        with open(f"/proc/{server.process.pid}/statm") as f:
+            expect(int(f.read().split()[1]) * 4096 < 300 * MIB, "memory was written to")
+    expect(os.stat(path).st_blocks * 512 < 16 * MIB, "the file holds", os.stat(path).st_blocks * 512)
 
 
 suite.run()
