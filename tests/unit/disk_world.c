@@ -534,16 +534,47 @@ static bool w_anything(struct world *w)
 	return iscsip_disk_work(w->disk) || did;
 }
 
+static void w_drain(struct world *w)
+{
+	int turns = 0;
+
+	while (w_anything(w))
+		MUST(++turns < 2000000);
+}
+
+/* An allegiance may hold dormant commands back for as long as its initiator likes: here it is cleared. */
+static void w_clear_aca(struct world *w)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		const struct disk_lun *lun = &w->disk->luns[i];
+
+		if (!lun->used || !lun->aca || lun->gate & GATE_REMOVED)
+			continue;
+		MUST(!w->tmf_open);
+		memset(&w->tmf, 0, sizeof w->tmf);
+		w->tmf.port = &world_port;
+		w->tmf.nexus = lun->aca->nexus;
+		w->tmf.lun = iscsip_lun_encode(lun->number);
+		w->tmf.function = ISCSIP_TMF_CLEAR_ACA;
+		w->tmf_open = true;
+		iscsip_disk_ops()->tmf(w->disk, &w->tmf);
+		MUST(!lun->aca);
+	}
+}
+
 /* Everything is answered; then everything must be back. */
 static void w_end(struct world *w)
 {
-	int i, turns = 0;
+	int i;
 
 	for (i = 0; i < CMDS; i++)
 		if (w->cmd[i].used && !w->cmd[i].executed)
 			w_free(&w->cmd[i]);
-	while (w_anything(w))
-		MUST(++turns < 2000000);
+	w_drain(w);
+	w_clear_aca(w);
+	w_drain(w);
 	for (i = 0; i < CMDS; i++)
 		MUST(!w->cmd[i].used);
 	MUST(!w->tmf_open && !iscsip_disk_busy(w->disk));
