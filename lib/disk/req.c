@@ -347,7 +347,7 @@ void iscsip__disk_sense(struct disk_req *r, const struct iscsip_sense *s)
 
 	if (lun) {
 		lun->stats.errors += s->key != ISCSIP_SENSE_UNIT_ATTENTION;
-		if (r->op && r->cdb[r->op->len - 1] & 0x04 && !lun->aca) {
+		if (r->op && r->cdb[r->op->len - 1] & 0x04 && !lun->aca && r->slot->nexus) {
 			lun->aca = r->slot;
 			lun->gate |= GATE_ACA;
 			lun->order++;

@@ -308,6 +308,23 @@ static void an_allegiance_ends_with_its_nexus_and_with_a_reset(void **state)
 	rig_free(r);
 }
 
+static void a_command_of_a_lost_nexus_makes_no_allegiance(void **state)
+{
+	uint8_t cdb[16], data[512] = { 0 };
+	struct rig *r = rig_new(RIG_SYNC, 0);
+	size_t len = iscsip_cdb_rw(cdb, ISCSIP_CDB_WRITE, 0, 1, 0);
+	struct rig_cmd *c;
+
+	(void)state;
+	cdb[9] = 0x04;
+	c = rig_begin(r, 0, 0, cdb, len, data, 512, 0, ISCSIP_ATTR_ACA, true);
+	iscsip_disk_nexus_close(&r->nexus[0]);
+	rig_exec(c);
+	assert_int_equal(c->completions, 1);
+	assert_good(read_as(r, 1, 0, SIMPLE));
+	rig_free(r);
+}
+
 /* --- task management ------------------------------------------------------------------------------------------ */
 
 static void clear_task_set_aborts_everybodys_and_tells_the_others(void **state)
@@ -407,6 +424,7 @@ int main(void)
 		cmocka_unit_test(a_write_that_comes_while_an_atomic_one_runs_is_staged),
 		cmocka_unit_test(naca_makes_an_allegiance_until_it_is_cleared),
 		cmocka_unit_test(an_allegiance_ends_with_its_nexus_and_with_a_reset),
+		cmocka_unit_test(a_command_of_a_lost_nexus_makes_no_allegiance),
 		cmocka_unit_test(clear_task_set_aborts_everybodys_and_tells_the_others),
 		cmocka_unit_test(an_answer_waits_until_the_storage_is_done_with_the_aborted),
 		cmocka_unit_test(task_management_answers_as_rfc7143_numbers_it),
