@@ -530,7 +530,7 @@ static void a_connection_is_not_made_of_tables_or_memory_that_are_no_good(void *
 		assert_int_equal(iscsip_frame_initiator_init(&c, mem, sizeof mem, &cfg, &iops, NULL, 0), ISCSIP_OK); \
 	} while (0)
 	REFUSED(cfg.limits.max_burst = 0, cfg.limits.max_burst = 512);
-	REFUSED((ops.struct_size = 8, iops.struct_size = 8), (ops.struct_size = sizeof ops, iops.struct_size = sizeof iops));
+	REFUSED((ops.struct_size--, iops.struct_size--), (ops.struct_size = sizeof ops, iops.struct_size = sizeof iops));
 	REFUSED((ops.exec = NULL, iops.done = NULL), (ops.exec = nop_exec, iops.done = nop_done));
 #undef REFUSED
 	assert_int_equal(iscsip_frame_target_init(&c, NULL, sizeof mem, &cfg, &ops, NULL, NULL, 0), ISCSIP_EINVAL);
