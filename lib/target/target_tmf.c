@@ -260,18 +260,33 @@ static void plug_all(struct tgt_task *t)
 	iscsip__target_window_plug_below(t->ses, t->cmdsn);
 }
 
-static void many_step(struct tgt_task *t)
+static bool affects_here(const struct tgt_task *ref, const void *t)
+{
+	return ref->c == ((const struct tgt_task *)t)->c && affects(ref, t);
+}
+
+/*
+ * With FastAbort the initiator sends nothing more for R2Ts of the request's own connection (4.2.3.4 a); on other connections
+ * it goes on until it is told otherwise.
+ */
+static void abort_many(struct tgt_task *t)
 {
 	struct tgt_session *s = t->ses;
-	bool fast = s->s.params.task_reporting == ISCSIP_TASK_REPORTING_FAST_ABORT;
 
+	if (s->s.params.task_reporting == ISCSIP_TASK_REPORTING_FAST_ABORT)
+		iscsip__target_abort_all(s, affects_here, t, false);
+	iscsip__target_abort_all(s, affects, t, true);
+}
+
+static void many_step(struct tgt_task *t)
+{
 	if (t->tmf.stage == TGT_TMF_COMMANDS) {
 		if (is_target_scoped(t->tmf.tmf.function))
 			plug_all(t);
 		else if (!commands_are_here(t))
 			return;
 		if (!(t->flags & TGT_OVER))
-			iscsip__target_abort_all(s, affects, t, !fast);
+			abort_many(t);
 		t->tmf.stage = TGT_TMF_TAGS;
 	}
 	if (t->tmf.stage == TGT_TMF_TAGS && !(t->flags & TGT_OVER) && tags_are_answered(t))

@@ -26,7 +26,7 @@
 #define rig_serve target_rig_serve
 #define rig_write target_rig_write
 
-#define RIG_DISK (1u << 22)
+#define RIG_DISK (1u << 20)
 #define RIG_CMDS 128
 #define RIG_CONNS 4
 
