@@ -110,6 +110,7 @@ static int open_link(struct link *l)
 		die("the connection could not be made");
 	memset(&c->wire, 0, sizeof c->wire);
 	c->wire.freed = wire_freed;
+	c->wire.asks = true;
 	c->wire_gone = false;
 	pcap_flow_open(&c->flow, c->pcap, fd, true);
 	if (wire_open(&c->wire, &l->loop, fd, &wire_frame, c->conn))

@@ -4,7 +4,8 @@
  *
  * Receiving: readv() into what the connection lists, with the loop's stage behind it. While payloads are large the stage
  * that is offered is short, so that the next payload is read to its place and not copied there; while they are small a
- * long stage takes many PDUs with one call.
+ * long stage takes many PDUs with one call. An initiator sends after each large payload: a target that learns of eight
+ * commands at once answers with a burst that no cache holds.
  *
  * Closing: when the connection is over and all is sent, the sending half is shut and input is read away until the
  * peer closes too, for a second at most; closing at once while input is unread would reset the connection and could take
@@ -267,9 +268,9 @@ static enum got receive_once(struct wire *w)
 static bool receive(struct wire *w)
 {
 	enum got got = GOT_ALL;
-	int i;
+	int i, rounds = w->large && w->asks ? 1 : READS_A_ROUND;
 
-	for (i = 0; i < READS_A_ROUND && got == GOT_ALL && (w->ops->want(w->conn) & ISCSIP_WANT_RX); i++)
+	for (i = 0; i < rounds && got == GOT_ALL && (w->ops->want(w->conn) & ISCSIP_WANT_RX); i++)
 		got = spill_done(w) ? receive_once(w) : GOT_SOME;
 	return got != GOT_END;
 }

@@ -33,6 +33,7 @@ struct wire {
 	struct wire *next_dead;
 	bool is_dirty, lingering, gone;
 	bool blocked;                  /* the socket took less than it was offered */
+	bool asks;                     /* kept by the owner: an initiator's */
 	uint8_t large;                 /* not 0: payloads are large, read little beyond them */
 	iscsip_time linger_until;
 	iscsip_time session_deadline;  /* kept by the owner: its session's, or never */

@@ -214,6 +214,7 @@ static int attempt(struct client *c)
 		die("%s", iscsip_strerror(err));
 	memset(&c->wire, 0, sizeof c->wire);
 	c->wire.freed = wire_freed;
+	c->wire.asks = true;
 	c->wire.session_due = session_due;
 	pcap_flow_open(&c->flow, c->pcap, fd, true);
 	if (wire_open(&c->wire, &c->link.loop, fd, &wire_iscsi, c->conn))
