@@ -159,6 +159,20 @@ def farewell():
     server.stop()
 
 
+@suite.test("one thread serves the disk whatever --threads says, and file I/O has at most eight of its own")
+def threads():
+    for number, backing, most in ((1, "ram:4M", 1), (8, "ram:4M", 1), (4, f"file:{suite.path('threads')},create=4M", 9)):
+        server = serve("--lun", f"0={backing}", "--threads", number)
+        clients = [connect(server) for _ in range(4)]
+        started = [(i, i.start(read10(n, 64), expect=32768)) for n in range(32) for i in clients]
+        for i, x in started:
+            expect(i.finish(x).status == GOOD, "status", x.status)
+        running = len(os.listdir(f"/proc/{server.process.pid}/task"))
+        expect(1 <= running <= most, running, "threads with", number, backing)
+    for wrong in ("0", "65", "many"):
+        expect("--threads" in run(BIN / "stp-target", "--lun", "0=ram:1M", "--threads", wrong, ok=(2,)), wrong)
+
+
 # --- what a hostile initiator meets --------------------------------------------------------------------------------------
 
 
