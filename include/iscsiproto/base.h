@@ -93,7 +93,7 @@ struct iscsip_error {
 	int code;              /**< An #iscsip_err. */
 	uint8_t opcode;        /**< Opcode of the PDU at fault, 0xff where there was none. */
 	uint8_t reject_reason; /**< Reject reason sent or received (RFC 7143 11.17.1), or 0. */
-	uint16_t rule;         /**< Row of the legality table (#iscsip_pdu_rule), or 0. */
+	uint16_t rule;         /**< Row of the legality table (#iscsip_pdu_rule), an #iscsip_initiator_rule, or 0. */
 	uint32_t arg;          /**< The offending byte's offset, value or tag, as the rule says. */
 };
 

@@ -125,31 +125,6 @@ struct iscsip_initiator_ops {
 	void (*state)(void *user, struct iscsip_session *s, int state, const struct iscsip_error *why);
 };
 
-/**
- * @brief Rules of the conversation that a target can break: iscsip_error::rule of a connection, beside those of
- *     #iscsip_pdu_rule. iscsip_error::arg is the number or tag at fault.
- */
-enum iscsip_initiator_rule {
-	ISCSIP_RULE_TASK_TAG = 256,        /**< A task tag that was never given out. arg: the tag. */
-	ISCSIP_RULE_TASK_KIND = 257,       /**< The task has another kind, connection or direction, or is not sent. arg: the tag. */
-	ISCSIP_RULE_TASK_LUN = 258,        /**< R2T for another LUN than the command's (RFC 7143 4.2.5.3). arg: the tag. */
-	ISCSIP_RULE_STATSN = 259,          /**< A status number was left out (7.9). arg: the number. */
-	ISCSIP_RULE_DATASN = 260,          /**< A DataSN or R2TSN was left out (7.9). arg: the number. */
-	ISCSIP_RULE_EXPDATASN = 261,       /**< The response counts other Data-In PDUs than came (11.4.8). arg: its count. */
-	ISCSIP_RULE_IN_RANGE = 262,        /**< Data-in outside the room of the task. arg: the offset. */
-	ISCSIP_RULE_IN_ORDER = 263,        /**< Data-in out of order (13.18, 13.19). arg: the offset. */
-	ISCSIP_RULE_IN_BIDI = 264,         /**< Status of a bidirectional command in a Data-In (11.7.3). arg: the tag. */
-	ISCSIP_RULE_R2T_RANGE = 265,       /**< R2T outside the data of the task (11.8.4). arg: the offset. */
-	ISCSIP_RULE_R2T_BURST = 266,       /**< R2T for more than MaxBurstLength (11.8.4). arg: the length. */
-	ISCSIP_RULE_R2T_COUNT = 267,       /**< More than MaxOutstandingR2T (13.17). arg: the tag. */
-	ISCSIP_RULE_R2T_ORDER = 268,       /**< R2Ts that are not continuous (13.19). arg: the offset. */
-	ISCSIP_RULE_SENSE_LEN = 269,       /**< SenseLength runs past the data segment (11.4.7.1). arg: the length. */
-	ISCSIP_RULE_RESIDUAL_LEN = 270,    /**< An underflow larger than what was expected (11.4.5). arg: the count. */
-	ISCSIP_RULE_TEXT_FINAL = 271,      /**< A final answer to a text request that was not the last (11.11.1). arg: the tag. */
-	ISCSIP_RULE_PING_DATA = 272,       /**< More data came back than the ping had (11.19). arg: the length. */
-	ISCSIP_RULE_LOGIN_STATSN = 273     /**< As STATSN, during login. arg: the number. */
-};
-
 /** @brief Bytes of memory for an initiator connection. @param[in] cfg a checked configuration. @return The bytes. */
 ISCSIP_API size_t iscsip_initiator_conn_size(const struct iscsip_config *cfg);
 

@@ -489,6 +489,31 @@ enum iscsip_pdu_rule {
 };
 
 /**
+ * @brief Rules of the conversation that a target can break and a header alone does not show: iscsip_error::rule of an initiator's
+ *     connection, beside those of #iscsip_pdu_rule. iscsip_error::arg is the number or tag at fault.
+ */
+enum iscsip_initiator_rule {
+	ISCSIP_RULE_TASK_TAG = 256,        /**< A task tag that was never given out. arg: the tag. */
+	ISCSIP_RULE_TASK_KIND = 257,       /**< The task has another kind, connection or direction, or is not sent. arg: the tag. */
+	ISCSIP_RULE_TASK_LUN = 258,        /**< R2T for another LUN than the command's (RFC 7143 4.2.5.3). arg: the tag. */
+	ISCSIP_RULE_STATSN = 259,          /**< A status number was left out (7.9). arg: the number. */
+	ISCSIP_RULE_DATASN = 260,          /**< A DataSN or R2TSN was left out (7.9). arg: the number. */
+	ISCSIP_RULE_EXPDATASN = 261,       /**< The response counts other Data-In PDUs than came (11.4.8). arg: its count. */
+	ISCSIP_RULE_IN_RANGE = 262,        /**< Data-in outside the room of the task. arg: the offset. */
+	ISCSIP_RULE_IN_ORDER = 263,        /**< Data-in out of order (13.18, 13.19). arg: the offset. */
+	ISCSIP_RULE_IN_BIDI = 264,         /**< Status of a bidirectional command in a Data-In (11.7.3). arg: the tag. */
+	ISCSIP_RULE_R2T_RANGE = 265,       /**< R2T outside the data of the task (11.8.4). arg: the offset. */
+	ISCSIP_RULE_R2T_BURST = 266,       /**< R2T for more than MaxBurstLength (11.8.4). arg: the length. */
+	ISCSIP_RULE_R2T_COUNT = 267,       /**< More than MaxOutstandingR2T (13.17). arg: the tag. */
+	ISCSIP_RULE_R2T_ORDER = 268,       /**< R2Ts that are not continuous (13.19). arg: the offset. */
+	ISCSIP_RULE_SENSE_LEN = 269,       /**< SenseLength runs past the data segment (11.4.7.1). arg: the length. */
+	ISCSIP_RULE_RESIDUAL_LEN = 270,    /**< An underflow larger than what was expected (11.4.5). arg: the count. */
+	ISCSIP_RULE_TEXT_FINAL = 271,      /**< A final answer to a text request that was not the last (11.11.1). arg: the tag. */
+	ISCSIP_RULE_PING_DATA = 272,       /**< More data came back than the ping had (11.19). arg: the length. */
+	ISCSIP_RULE_LOGIN_STATSN = 273     /**< As STATSN, during login. arg: the number. */
+};
+
+/**
  * @brief Whether a header is legal, judged by itself: sender, phase, lengths, flags and tags that do not fit together.
  *
  * Reserved bits are not looked at (RFC 7143 11: a receiver ignores them), nor what only the state of a session can tell
@@ -682,7 +707,7 @@ ISCSIP_API int iscsip_ahs_put_bidi_read(uint8_t *dst, size_t cap, uint32_t len);
  */
 ISCSIP_API int iscsip_pdu_format(const struct iscsip_pdu *pdu, char *dst, size_t cap);
 
-/** @brief What a rule asks for and where it stands. @param[in] rule an #iscsip_pdu_rule.
+/** @brief What a rule asks for and where it stands. @param[in] rule an #iscsip_pdu_rule or #iscsip_initiator_rule.
  *  @return A constant string, never NULL. */
 ISCSIP_API const char *iscsip_rule_text(uint16_t rule);
 /** @brief Name of an opcode as the RFC has it. @param[in] opcode an #iscsip_opcode.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Codes as words: the strings of the codec, all of them here and in format.c, expanded from reasons.def and
- * pdu_breaches.def. No other file of the library refers to this one, so a firmware that prints nothing does not link it.
+ * Codes as words: the strings of the codec, all of them here and in format.c, expanded from reasons.def,
+ * pdu_breaches.def and session_rules.def. No other file of the library refers to this one, so a firmware that prints nothing does not link it.
  * It owns no state; every answer is a constant string and none is NULL.
  */
 #include <iscsiproto/pdu.h>
@@ -163,7 +163,19 @@ const char *iscsip_service_response_name(uint8_t response)
 	}
 }
 
-const char *iscsip_rule_text(uint16_t rule)
+/* No default: the compiler tells of a rule without words. */
+static const char *session_rule_text(enum iscsip_initiator_rule rule)
+{
+	switch (rule) {
+#define SESSION_RULE(id, text) \
+	case ISCSIP_RULE_##id: \
+		return text;
+#include "wire/session_rules.def"
+	}
+	return "unknown rule";
+}
+
+static const char *pdu_rule_text(enum iscsip_pdu_rule rule)
 {
 	switch (rule) {
 #define BREACH(id, class, reason, byte, text) \
@@ -172,7 +184,12 @@ const char *iscsip_rule_text(uint16_t rule)
 #include "wire/pdu_breaches.def"
 	case ISCSIP_RULE_NONE:
 		return "no rule";
-	default:
-		return "unknown rule";
 	}
+	return "unknown rule";
+}
+
+const char *iscsip_rule_text(uint16_t rule)
+{
+	return rule < ISCSIP_RULE_TASK_TAG ? pdu_rule_text((enum iscsip_pdu_rule)rule) :
+					     session_rule_text((enum iscsip_initiator_rule)rule);
 }
