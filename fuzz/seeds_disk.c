@@ -41,7 +41,10 @@ static void save(const char *name)
 	}
 }
 
-/* @kind: storage named in memory, at once, later; @big: blocks of 4096 bytes and a host with wake. */
+/*
+ * @kind: storage named in memory, at once, later; 4 and 5: the latter two with a cache; @big: blocks of 4096 bytes and a
+ * host with wake.
+ */
 static void mix(const char *name, unsigned compare, unsigned kind, unsigned big, size_t len)
 {
 	used = 0;
@@ -101,6 +104,8 @@ int main(int argc, char **argv)
 	mix("compare_memory", 1, 0, 0, 1200);
 	mix("compare_at_once", 1, 1, 1, 1200);
 	mix("compare_later", 1, 2, 0, 1200);
+	mix("storm_cached", 0, 5, 0, 1500);
+	mix("compare_cached", 1, 5, 1, 1200);
 	every_command();
 	return 0;
 }
