@@ -100,7 +100,7 @@ struct iscsip_storage_ops {
 	 * Names the memory that is [@p offset, @p offset + @p len) of the unit. It stays there until `unpin`.
 	 * @param[in] write whether the range will be overwritten (all of it; its old bytes are not needed).
 	 * @param[out] vec pieces from the beginning of the range on. @param[in] max room at @p vec, 1 or more.
-	 * @return pieces written to @p vec. They may cover less than @p len for a read (the disk asks again for the rest);
+	 * @return pieces written to @p vec. They may cover less than @p len for a read, by whole blocks (the disk asks again);
 	 *         0: not in memory, use `read` or `write`; negative: minus an #iscsip_storage_result.
 	 */
 	int (*pin)(void *user, uint64_t offset, uint64_t len, bool write, struct iscsip_vec *vec, int max);

@@ -50,9 +50,11 @@ static uint32_t compare_piece(const struct disk_req *r, const uint8_t *a, uint32
 		if (m > n - done)
 			m = n - done;
 		if (memcmp(a + done, b, m) != 0) {
-			while (a[done] == *b) {
+			/* bounded: memory of the storage may have been changed by others in between */
+			while (m > 1 && a[done] == *b) {
 				done++;
 				b++;
+				m--;
 			}
 			return done;
 		}
