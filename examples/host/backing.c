@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "backing_file.h"
+#include "backing_map.h"
 #include "util.h"
 
 #define RAM_GRAIN 4096u
@@ -94,6 +95,7 @@ bool backing_resized(struct backing *b)
 	if (now == b->size || now == 0)
 		return false;
 	b->size = now;
+	map_resized(b);
 	return true;
 }
 

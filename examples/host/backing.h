@@ -12,6 +12,7 @@
 #include "loop.h"
 
 struct file_job;
+struct file_map;
 
 struct backing {
 	char *path;               /* NULL: memory */
@@ -32,6 +33,7 @@ struct backing {
 	bool in_memory;           /* a file system in memory: calls do not block */
 	bool no_nowait_write;     /* the file system cannot write without blocking */
 	struct file_job *free_jobs;
+	struct file_map *map;     /* NULL: its pages are not named */
 };
 
 /* Opens what `text` says, or ends the program with what is wrong. */

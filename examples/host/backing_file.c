@@ -2,7 +2,8 @@
 /*
  * Files and block devices as storage. The network thread never waits for a device: a request is tried at once where the
  * kernel can say "would block" (RWF_NOWAIT: data that is in the page cache), and else goes to a thread of the pool. On a
- * file system in memory (tmpfs) nothing blocks, and everything is done at once.
+ * file system in memory (tmpfs) nothing blocks, and everything is done at once. Reads of what is in the page cache need no
+ * request at all where the file can be mapped (backing_map.c).
  *
  * Jobs are kept in a list for reuse: once as many exist as were ever under way together, nothing is allocated.
  */
@@ -22,6 +23,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "backing_map.h"
 #include "pool.h"
 #include "util.h"
 
@@ -220,10 +222,18 @@ static void work(struct job *j)
 	f->result = result_of(perform(f->b, f->req));
 }
 
+/* Pages of what was unmapped or zeroed may have left the cache. */
+static void given_back(struct backing *b, const struct iscsip_storage_req *r)
+{
+	if (r->op == ISCSIP_STORAGE_UNMAP || r->op == ISCSIP_STORAGE_WRITE_ZEROES)
+		map_forget(b, r->offset, r->len);
+}
+
 static void done(struct job *j)
 {
 	struct file_job *f = (struct file_job *)(void *)j;
 
+	given_back(f->b, f->req);
 	f->next_free = f->b->free_jobs;
 	f->b->free_jobs = f;
 	iscsip_storage_done(f->req, f->result);
@@ -266,7 +276,10 @@ static void serve(void *user, struct iscsip_storage_req *r)
 {
 	struct backing *b = user;
 
-	if (b->in_memory && r->op != ISCSIP_STORAGE_SAVE)
+	given_back(b, r);
+	if (b->loop->torn) /* what is to be written may have come from memory that failed */
+		iscsip_storage_done(r, ISCSIP_STORAGE_IO_ERROR);
+	else if (b->in_memory && r->op != ISCSIP_STORAGE_SAVE)
 		iscsip_storage_done(r, result_of(perform(b, r)));
 	else if ((r->op == ISCSIP_STORAGE_READ || r->op == ISCSIP_STORAGE_WRITE) && without_waiting(b, r))
 		iscsip_storage_done(r, ISCSIP_STORAGE_OK);
@@ -276,6 +289,8 @@ static void serve(void *user, struct iscsip_storage_req *r)
 
 static const struct iscsip_storage_ops file_ops = {
 	.struct_size = sizeof(struct iscsip_storage_ops),
+	.pin = map_pin,
+	.unpin = map_unpin,
 	.read = serve,
 	.write = serve,
 	.flush = serve,
@@ -320,11 +335,13 @@ void file_open(struct backing *b, uint64_t create)
 	b->thin = true;
 	b->ops = &file_ops;
 	b->ops_user = b;
+	map_open(b);
 	load_saved(b);
 }
 
 void file_close(struct backing *b)
 {
+	map_close(b);
 	while (b->free_jobs) {
 		struct file_job *f = b->free_jobs;
 

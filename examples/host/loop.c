@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util.h"
 #include "wire.h"
 
 #define EVENTS_A_ROUND 256
@@ -162,6 +163,15 @@ static int wait_time(const struct loop *l, int wait_ms)
 	return wait_ms >= 0 && (iscsip_time)wait_ms < left ? wait_ms : left > 60000 ? 60000 : (int)left;
 }
 
+/* What every wire has to send may be of the memory that failed. */
+static void tear(struct loop *l)
+{
+	complain("a mapped file failed to be read: closing all connections of its thread");
+	while (l->wires)
+		wire_close(l->wires);
+	l->torn = 0;
+}
+
 void loop_round(struct loop *l, int wait_ms)
 {
 	struct epoll_event ev[EVENTS_A_ROUND];
@@ -180,6 +190,8 @@ void loop_round(struct loop *l, int wait_ms)
 	if (n == 0 && l->idle_wanted)
 		l->idle_wanted = l->idle(l->idle_user);
 	wire_send_dirty(l);
+	if (l->torn)
+		tear(l);
 	wire_free_dead(l);
 }
 

@@ -7,6 +7,7 @@
 #define HOST_LOOP_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -42,6 +43,7 @@ struct loop {
 	bool (*idle)(void *user); /* run when nothing else is to be done, until it answers false; may be NULL */
 	void *idle_user;
 	bool idle_wanted;
+	volatile sig_atomic_t torn; /* memory that something was to be sent from has failed: all wires are closed */
 	pthread_mutex_t lock;  /* of posts and rung */
 	struct post *posts, **posts_end;
 	uint8_t *stage;        /* bytes on their way through; one for all wires of the loop */

@@ -298,8 +298,10 @@ static int send_all(struct wire *w)
 
 	w->blocked = false;
 	while ((cnt = w->ops->tx_next(w->conn, vec, TX_PIECES, w->loop->now)) > 0) {
-		ssize_t n = writev(w->watch.fd, (const struct iovec *)vec, cnt);
+		ssize_t n = w->loop->torn ? -1 : writev(w->watch.fd, (const struct iovec *)vec, cnt);
 
+		if (w->loop->torn)
+			return -1;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != EAGAIN)
