@@ -146,6 +146,8 @@ enum frame_offset {
 
 #define FRAME_DIRECTION ((uint16_t)(ISCSIP_FRAME_READ | ISCSIP_FRAME_WRITE))
 #define SAM_CHECK_CONDITION 0x02u
+#define SAM_BUSY 0x08u
+#define SAM_TASK_SET_FULL 0x28u
 
 /* An exchange ID: slot + 1 below, generation above; never 0. */
 #define FRAME_ID_SLOT_BITS 16

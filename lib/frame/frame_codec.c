@@ -64,7 +64,8 @@ enum frame_say {
 	FRAME_HANDLE = 1u << 4,
 	FRAME_LEN_SET = 1u << 5,
 	FRAME_LEN_DIR = 1u << 6,
-	FRAME_LEN_ANY = 1u << 7
+	FRAME_LEN_ANY = 1u << 7,
+	FRAME_RID_REFUSED = 1u << 8
 };
 
 struct frame_event_rules {
@@ -87,6 +88,7 @@ static const struct frame_event_rules frame_events[] = {
 #define LEN_SET FRAME_LEN_SET
 #define LEN_DIR FRAME_LEN_DIR
 #define LEN_ANY FRAME_LEN_ANY
+#define RID_REFUSED FRAME_RID_REFUSED
 #define FRAME_EVENT(event, from, must, may, say) { ISCSIP_FRAME_##event, ISCSIP_FRAME_##from, must, (must) | (may), say },
 #include "frame/frame_events.def"
 #undef FRAME_EVENT
@@ -102,6 +104,7 @@ static const struct frame_event_rules frame_events[] = {
 #undef LEN_SET
 #undef LEN_DIR
 #undef LEN_ANY
+#undef RID_REFUSED
 };
 
 static const struct frame_event_rules *frame_find_event(uint32_t event, enum iscsip_frame_role from, bool *known)
@@ -149,13 +152,23 @@ static int frame_check_status(const struct iscsip_frame *f, const struct frame_e
 	return ISCSIP_FRAME_RULE_NONE;
 }
 
+/* An exchange that was not opened can only have been refused: no other status may look as if it had been executed. */
+static bool frame_wrong_responder(const struct iscsip_frame *f, const struct frame_event_rules *r)
+{
+	if (f->responder_id)
+		return (r->say & FRAME_RID_ZERO) != 0;
+	if (r->say & FRAME_RID_REFUSED)
+		return f->status != SAM_BUSY && f->status != SAM_TASK_SET_FULL;
+	return (r->say & FRAME_RID_SET) != 0;
+}
+
 static int frame_check_handles(const struct iscsip_frame *f, const struct frame_event_rules *r, uint32_t *at)
 {
 	if (f->originator_id == 0) {
 		*at = FRAME_AT_originator_id;
 		return ISCSIP_FRAME_RULE_ORIGINATOR_ID;
 	}
-	if (((r->say & FRAME_RID_ZERO) && f->responder_id) || ((r->say & FRAME_RID_SET) && !f->responder_id)) {
+	if (frame_wrong_responder(f, r)) {
 		*at = FRAME_AT_responder_id;
 		return ISCSIP_FRAME_RULE_RESPONDER_ID;
 	}

@@ -19,9 +19,6 @@
 #include "base/bytes.h"
 #include "frame/frame_target.h"
 
-#define SAM_BUSY 0x08u
-#define SAM_TASK_SET_FULL 0x28u
-
 /* --- tasks --- */
 
 static uint16_t frame_bucket(const struct frame_target *t, uint32_t id)

@@ -145,7 +145,9 @@ BROKEN(a_grant_beyond_the_expectation_ends_the_connection, wr, SNDD, W, 2049, , 
 BROKEN(data_above_the_limit_of_one_transfer_ends_the_connection, rd, XFER, R, 2001, , BURST, 60)
 BROKEN(a_grant_above_the_limit_of_one_transfer_ends_the_connection, wr, SNDD, W, 2001, , BURST, 60)
 BROKEN(a_completion_that_counts_too_much_ends_the_connection, rd, CMPT, R, 1, , MOVED, 60)
-BROKEN(a_refusal_that_counts_data_ends_the_connection, wr, CMPT, W, 512, f.responder_id = 0, MOVED, 60)
+BROKEN(a_refusal_that_counts_data_ends_the_connection, wr, CMPT, W, 512, (f.responder_id = 0, f.status = 8), MOVED, 60)
+BROKEN(a_success_without_a_responder_id_ends_the_connection, wr, CMPT, W, 0, f.responder_id = 0, RESPONDER_ID, 24)
+BROKEN(a_grant_for_a_command_without_data_ends_the_connection, none, SNDD, W, 512, , DATA_DIRECTION, 18)
 
 static void data_that_adds_up_beyond_the_expectation_ends_the_connection(void **state)
 {
@@ -160,6 +162,19 @@ static void data_that_adds_up_beyond_the_expectation_ends_the_connection(void **
 	assert_memory_equal(s->in + 100, junk, 2000);
 	assert_int_equal(s->in[2100], 0xcc);
 	assert_int_equal(s->rd.result.moved, 2000);
+}
+
+static void a_repeated_sequence_number_ends_the_connection(void **state)
+{
+	struct scene *s = *state;
+	struct iscsip_frame f = from_target(&s->rd, ISCSIP_FRAME_XFER, R, 512);
+
+	deliver(s, &f, junk);
+	deliver(s, &f, junk);
+	assert_int_equal(iscsip_frame_conn_error(s->r->i)->code, ISCSIP_OK);
+	f.sequence = 1;
+	expect_broken(s, &f, ISCSIP_FRAME_RULE_SEQUENCE, 4);
+	assert_int_equal(s->rd.result.moved, 1024);
 }
 
 static void a_responder_id_that_changes_ends_the_connection(void **state)
@@ -180,6 +195,7 @@ static void a_refusal_of_an_exchange_that_was_opened_ends_the_connection(void **
 
 	deliver(s, &f, junk);
 	f = from_target(&s->rd, ISCSIP_FRAME_CMPT, R, 512);
+	f.status = 8;
 	f.responder_id = 0;
 	expect_broken(s, &f, ISCSIP_FRAME_RULE_RESPONDER_ID, 24);
 }
@@ -313,7 +329,10 @@ int main(void)
 		T(a_grant_above_the_limit_of_one_transfer_ends_the_connection),
 		T(a_completion_that_counts_too_much_ends_the_connection),
 		T(a_refusal_that_counts_data_ends_the_connection),
+		T(a_success_without_a_responder_id_ends_the_connection),
+		T(a_grant_for_a_command_without_data_ends_the_connection),
 		T(data_that_adds_up_beyond_the_expectation_ends_the_connection),
+		T(a_repeated_sequence_number_ends_the_connection),
 		T(a_responder_id_that_changes_ends_the_connection),
 		T(a_refusal_of_an_exchange_that_was_opened_ends_the_connection),
 		T(a_second_grant_before_the_first_is_used_up_ends_the_connection),

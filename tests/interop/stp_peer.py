@@ -99,6 +99,7 @@ class Stream:
             rule((f.length != 0) == (ways != 0) and f.rid == 0, f"length or responder ID: {f}")
         if f.event == b"CMPT":
             rule(ways or f.length == 0, f"length: {f}")
+            rule(f.rid or f.status in (BUSY, TASK_SET_FULL), f"no responder ID, and no refusal: {f}")
         else:
             rule(not f.status or (target and f.event == b"XFER" and f.flags & FINAL), f"status: {f}")
         if f.event == b"NEWC" or (target and f.event != b"SNDD" and not f.flags & SENSE):

@@ -337,6 +337,25 @@ static void a_status_may_stand_in_the_final_xfer_of_a_read_and_in_cmpt(void **st
 	assert_int_equal(check_from(&g, T, NULL), 0);
 }
 
+static void a_completion_without_a_responder_id_can_only_be_a_refusal(void **state)
+{
+	(void)state;
+	for (unsigned status = 0; status < 256; status++) {
+		struct iscsip_frame f = frame(ISCSIP_FRAME_CMPT, W, 0);
+		uint32_t at = 999;
+
+		f.status = (uint8_t)status;
+		assert_int_equal(check_from(&f, T, NULL), 0);
+		f.responder_id = 0;
+		if (status == 0x08 || status == 0x28) {
+			assert_int_equal(check_from(&f, T, &at), 0);
+			continue;
+		}
+		assert_int_equal(check_from(&f, T, &at), ISCSIP_FRAME_RULE_RESPONDER_ID);
+		assert_int_equal(at, 24);
+	}
+}
+
 static void reserved_flags_pass_only_where_the_configuration_says_so(void **state)
 {
 	struct iscsip_frame_expect expect = { .sync = 0x01020304, .sequence = 9, .from = I, .any_flags = true };
@@ -559,6 +578,7 @@ int main(void)
 		cmocka_unit_test(of_all_events_senders_flags_and_lengths_only_the_listed_ones_pass),
 		cmocka_unit_test(each_rule_names_the_field_that_breaks_it),
 		cmocka_unit_test(a_status_may_stand_in_the_final_xfer_of_a_read_and_in_cmpt),
+		cmocka_unit_test(a_completion_without_a_responder_id_can_only_be_a_refusal),
 		cmocka_unit_test(reserved_flags_pass_only_where_the_configuration_says_so),
 		cmocka_unit_test(a_header_is_one_line_that_names_what_it_says),
 		cmocka_unit_test(a_line_cut_short_tells_its_whole_length),
