@@ -71,7 +71,39 @@ local function frame_length(buf, _, at)
 	return HEADER
 end
 
--- What is wrong with a header by itself, or nil.
+-- Whether the Responder Buffer holds nothing.
+local function is_empty(buf)
+	return buf(44, 4):uint() == 0 and buf(48, 4):uint() == 0 and buf(52, 4):uint() == 0 and buf(56, 4):uint() == 0
+end
+
+-- What is wrong with a flag, the status or the Responder Buffer, given who sends such a frame.
+local function fault_of_answer(buf, event, flags, status)
+	local from_target = event == "CMPT" or event == "XFER" and bit.band(flags, 1) ~= 0
+	local final = event == "XFER" and bit.band(flags, 8) ~= 0
+	local sense = bit.band(flags, 4) ~= 0
+
+	if event == "SNDD" and bit.band(flags, 1) ~= 0 then return "READ in SNDD" end
+	if bit.band(flags, 8) ~= 0 and event ~= "XFER" then return "FINAL outside of XFER" end
+	if sense and not from_target then return "SENSE in a frame that has none" end
+	if status ~= 0 and not (event == "CMPT" or from_target and final) then return "status" end
+	if sense and status ~= 2 then return "SENSE without CHECK CONDITION" end
+	if (event == "NEWC" or from_target and not sense) and not is_empty(buf) then return "responder buffer" end
+	return nil
+end
+
+local function fault_of_ids(buf, event, status)
+	local responder = buf(24, 4):uint()
+
+	if buf(20, 4):uint() == 0 then return "no originator exchange ID" end
+	if event == "NEWC" and responder ~= 0 then return "responder exchange ID in NEWC" end
+	if (event == "SNDD" or event == "XFER") and responder == 0 then return "no responder exchange ID" end
+	if event == "CMPT" and responder == 0 and status ~= 0x08 and status ~= 0x28 then
+		return "no responder exchange ID, and no refusal"
+	end
+	return nil
+end
+
+-- What is wrong with a header by itself, or nil. Who sent it is not known here, but for the events that say so.
 local function fault(buf)
 	local event, flags = buf(12, 4):string(), buf(18, 2):uint()
 	local status, length = buf(17, 1):uint(), buf(60, 4):uint()
@@ -83,13 +115,10 @@ local function fault(buf)
 	if not events[event] then return "event" end
 	if flags > 15 then return "reserved flags" end
 	if ways == 3 then return "READ and WRITE" end
-	if bit.band(flags, 4) ~= 0 and status ~= 2 then return "SENSE without CHECK CONDITION" end
-	if bit.band(flags, 8) ~= 0 and event ~= "XFER" then return "FINAL outside of XFER" end
-	if buf(20, 4):uint() == 0 then return "no originator exchange ID" end
-	if event == "NEWC" and buf(24, 4):uint() ~= 0 then return "responder exchange ID in NEWC" end
 	if event == "NEWC" and (length == 0) ~= (ways == 0) then return "length and direction" end
 	if (event == "XFER" or event == "SNDD") and (length == 0 or ways == 0) then return "no length or direction" end
-	return nil
+	if event == "CMPT" and length > 0 and ways == 0 then return "length without direction" end
+	return fault_of_answer(buf, event, flags, status) or fault_of_ids(buf, event, status)
 end
 
 local function add_flags(tree, range)

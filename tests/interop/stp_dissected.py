@@ -8,7 +8,7 @@ import socket
 import struct
 
 from harness import BIN, ROOT, Suite, expect, need, run
-from stp_peer import CHECK_CONDITION, GOOD, READ, WRITE, Frame, Initiator, Stream
+from stp_peer import CHECK_CONDITION, FINAL, GOOD, READ, SENSE, WRITE, Frame, Initiator, Stream
 
 suite = Suite()
 FIELDS = ["stpi.event", "stpi.sequence", "stpi.lun", "stpi.status", "stpi.flags", "stpi.originator_id", "stpi.responder_id", "stpi.opcode",
@@ -98,11 +98,23 @@ def long_transfer():
     expect(moved == 3 << 20, "bytes in XFERs:", moved)
 
 
-@suite.test("frames that break a rule are marked")
+WRONG_NEWC = [{"sync2": 1}, {"type": b"CMDX"}, {"event": b"XXXX"}, {"flags": 0x10}, {"flags": 3}, {"flags": 0}, {"oid": 0}, {"rid": 9},
+              {"length": 0}, {"flags": 8 | READ}, {"flags": 4 | READ}, {"status": 8}, {"rbuf": b"x" * 16}]
+WRONG_ANSWERS = [
+    (Frame(b"CMPT", 1, rid=1), [{"length": 1}, {"flags": SENSE}, {"flags": SENSE, "status": 8}, {"flags": FINAL}, {"rid": 0},
+                                {"rid": 0, "status": 2}, {"rbuf": b"\0" * 15 + b"x"}, {"oid": 0}]),
+    (Frame(b"SNDD", 1, rid=1, flags=WRITE, rbuf=b"h" * 16, length=4096),
+     [{"rid": 0}, {"flags": READ}, {"flags": WRITE | FINAL}, {"flags": WRITE | SENSE, "status": 2}, {"status": 2}, {"length": 0}]),
+    (Frame(b"XFER", 1, rid=1, flags=READ | FINAL, length=8, data=bytes(8)),
+     [{"rid": 0}, {"flags": FINAL}, {"flags": READ, "status": 2}, {"flags": READ | FINAL | SENSE}, {"rbuf": b"x" * 16}]),
+    (Frame(b"XFER", 1, rid=1, flags=WRITE | FINAL, rbuf=b"h" * 16, length=8, data=bytes(8)),
+     [{"status": 2}, {"flags": WRITE | SENSE, "status": 2}, {"rid": 0}]),
+]
+
+
+@suite.test("a NEWC that breaks a rule is marked")
 def marked():
-    wrongs = [{"sync2": 1}, {"type": b"CMDX"}, {"event": b"XXXX"}, {"flags": 0x10}, {"flags": 3}, {"oid": 0}, {"rid": 9},
-              {"length": 0}, {"flags": 8 | READ}, {"flags": 4 | READ}]
-    for wrong in wrongs:
+    for wrong in WRONG_NEWC:
         capture = suite.path("broken.pcap")
         server = suite.serve("--lun", "0=ram:4M", "--pcap", capture, tool="stp-target")
         stream = Stream(socket.create_connection(("127.0.0.1", server.port)), "initiator")
@@ -117,6 +129,29 @@ def marked():
         server.stop()
         _, packets = frames_of(capture, server.port)
         expect(packets and packets[0]["stpi.broken"], wrong, packets)
+
+
+def write_capture(path, frames):
+    """A capture of one packet for each frame, with headers of Ethernet, IPv4 and TCP."""
+    with open(path, "wb") as out:
+        out.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for number, frame in enumerate(frames):
+            tcp = struct.pack(">HHIIBBHHH", 3261, 40000 + number, 1, 1, 5 << 4, 0x18, 65535, 0, 0) + frame
+            ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), number, 0, 64, 6, 0, b"\x7f\0\0\1", b"\x7f\0\0\1")
+            packet = bytes(12) + b"\x08\0" + ip + tcp
+            out.write(struct.pack("<IIII", number, 0, len(packet), len(packet)) + packet)
+
+
+@suite.test("every rule of a header by itself is held by the dissector, in frames of the target, too")
+def answers():
+    encoder = Stream(None, "target")
+    for good, wrongs in WRONG_ANSWERS:
+        capture = suite.path("answers.pcap")
+        write_capture(capture, [encoder.encode(good, **wrong) + good.data for wrong in [{}, *wrongs]])
+        _, packets = frames_of(capture, 3261)
+        expect(len(packets) == 1 + len(wrongs) and not packets[0]["stpi.broken"], good, packets)
+        for wrong, packet in zip(wrongs, packets[1:]):
+            expect(packet["stpi.broken"], good, wrong, packet)
 
 
 suite.run()
