@@ -4,11 +4,12 @@
 import json
 import os
 import random
+import re
 import signal
 import socket
 import struct
 
-from harness import BIN, Suite, expect, run, same_bytes
+from harness import BIN, ROOT, Suite, expect, run, same_bytes
 from stp_peer import CHECK_CONDITION, FINAL, GOOD, READ, TASK_SET_FULL, WRITE, ZEROES, Broken, Ended, Frame, Initiator, Stream
 
 suite = Suite()
@@ -46,6 +47,25 @@ def figures():
     expect(bytes(x.got) == data, "what was read")
     x = i.command([0x00])
     expect((x.status, x.frames) == (GOOD, [b"CMPT"]), x.status, x.frames)
+
+
+@suite.test("the conversation that the page prints byte by byte takes place")
+def conversation():
+    page = (ROOT / "docs" / "frame-protocol.md").read_text(encoding="utf-8")
+    frames = re.findall(r"^([A-Z]{4})((?: +[0-9a-f]{2})+(?:\n +(?:[0-9a-f]{2} *)+$)+)(\n +and 512 bytes of data)?",
+                        page[page.index("## 9."):page.index("## 10.")], re.M)
+    expect([name for name, _, _ in frames] == "NEWC CMPT NEWC SNDD XFER CMPT NEWC XFER".split(), frames)
+    sock = raw(serve("--lun", "0=ram:16M")).sock
+    data = os.urandom(512)
+    for number, (name, digits, has_data) in enumerate(frames):
+        header = bytes.fromhex(digits)
+        expect(len(header) == 68 and header[12:16] == name.encode(), "header", number, header)
+        whole = header + data if has_data else header
+        if name == "NEWC" or number == 4:
+            sock.sendall(whole)
+        else:
+            got = sock.recv(len(whole), socket.MSG_WAITALL)
+            expect(got == whole, "frame", number, "is", got[:68].hex(" "), "on the page", header.hex(" "))
 
 
 @suite.test("large transfers come and go in bursts")
