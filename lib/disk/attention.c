@@ -35,8 +35,8 @@ void iscsip__disk_ua(struct disk_lun *lun, struct disk_slot *slot, enum disk_ua 
 		return;
 	/* a reset says that everything else may have changed too (SAM-5 5.14.2) */
 	if (ua == UA_POWER_ON || ua == UA_DEVICE_RESET)
-		slot->itl[lun->index].ua = 0;
-	slot->itl[lun->index].ua |= 1u << ua;
+		disk_itl_at(lun, slot)->ua = 0;
+	disk_itl_at(lun, slot)->ua |= 1u << ua;
 	if (host && host->attention)
 		host->attention(lun->disk->cfg.user, slot->nexus, lun->number, ua_codes[ua]);
 }
@@ -46,7 +46,7 @@ void iscsip__disk_ua_all(struct disk_lun *lun, const struct disk_slot *but, enum
 	struct iscsip_disk *d = lun->disk;
 	uint32_t i;
 
-	for (i = 0; i < d->cfg.max_nexuses; i++)
+	for (i = 0; i < d->slots_used; i++)
 		if (&d->slots[i] != but)
 			iscsip__disk_ua(lun, &d->slots[i], ua);
 }

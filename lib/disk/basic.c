@@ -148,8 +148,8 @@ static bool removal_prevented(const struct disk_lun *lun)
 	const struct iscsip_disk *d = lun->disk;
 	uint32_t i;
 
-	for (i = 0; i < d->cfg.max_nexuses; i++)
-		if (d->slots[i].nexus && d->slots[i].itl[lun->index].prevent)
+	for (i = 0; i < d->slots_used; i++)
+		if (d->slots[i].nexus && disk_itl_at(lun, &d->slots[i])->prevent)
 			return true;
 	return false;
 }

@@ -50,7 +50,7 @@ static struct disk_lun *cscd_lun(struct iscsip_disk *d, const uint8_t *cscd)
 {
 	uint32_t i;
 
-	for (i = 0; i < d->cfg.max_luns; i++)
+	for (i = 0; i < d->luns_used; i++)
 		if (d->luns[i].used && !(d->luns[i].gate & GATE_REMOVED) && cscd_names(&d->luns[i], cscd + 4))
 			return &d->luns[i];
 	return NULL;
@@ -100,7 +100,7 @@ static const uint8_t *copy_segment_at(const struct disk_req *r, uint64_t i)
 
 static bool copy_ready(const struct disk_req *r, const struct disk_lun *lun, bool write)
 {
-	const struct disk_itl *itl = &r->slot->itl[lun->index];
+	const struct disk_itl *itl = disk_itl_at(lun, r->slot);
 	uint32_t shut = GATE_NO_MEDIUM | GATE_SANITIZE | GATE_FORMAT | GATE_SANITIZE_FAILED | GATE_REMOVED;
 
 	if (write)

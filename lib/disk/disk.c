@@ -84,30 +84,15 @@ static void *carve_bytes(struct disk_carver *c, size_t n, size_t align)
 
 static void carve_objects(struct disk_carver *c, struct iscsip_disk *d, const struct iscsip_disk_config *cfg)
 {
-	size_t slots = (size_t)cfg->max_nexuses + 1;
-
 	d->map = carve_bytes(c, ((size_t)cfg->max_lun + 1) * sizeof *d->map, disk_alignment);
 	d->group_state = carve_bytes(c, cfg->port_count ? cfg->port_count : 1, 1);
-	d->luns = carve_bytes(c, cfg->max_luns * sizeof *d->luns, disk_alignment);
-	d->slots = carve_bytes(c, slots * sizeof *d->slots, disk_alignment);
 	d->regs = carve_bytes(c, cfg->max_registrations * sizeof *d->regs, disk_alignment);
-	d->reqs = carve_bytes(c, cfg->max_commands * sizeof *d->reqs, disk_alignment);
 }
 
-static void carve_slots(struct disk_carver *c, struct iscsip_disk *d, const struct iscsip_disk_config *cfg)
+static void carve_registrations(struct disk_carver *c, struct iscsip_disk *d, const struct iscsip_disk_config *cfg)
 {
-	size_t i, slots = (size_t)cfg->max_nexuses + 1;
+	size_t i;
 
-	for (i = 0; i < slots; i++) {
-		void *itl = carve_bytes(c, cfg->max_luns * sizeof(struct disk_itl), disk_alignment);
-		void *id = carve_bytes(c, cfg->transport_id_max, 4);
-
-		if (!c->base)
-			continue;
-		d->slots[i].disk = d;
-		d->slots[i].itl = itl;
-		d->slots[i].id = id;
-	}
 	for (i = 0; i < cfg->max_registrations; i++) {
 		void *id = carve_bytes(c, cfg->transport_id_max, 4);
 
@@ -116,37 +101,34 @@ static void carve_slots(struct disk_carver *c, struct iscsip_disk *d, const stru
 	}
 }
 
-static void carve_req(struct disk_carver *c, struct iscsip_disk *d, const struct iscsip_disk_config *cfg, struct disk_req *r)
+/* What is written when it is first needed, the buffers last; the first buffer is the sink. */
+static void carve_untouched(struct disk_carver *c, struct iscsip_disk *d, const struct iscsip_disk_config *cfg)
 {
-	struct iscsip_vec *vec = carve_bytes(c, 2 * cfg->max_pieces * sizeof *vec, disk_alignment);
+	size_t slots = (size_t)cfg->max_nexuses + 1, records = (size_t)cfg->max_commands + cfg->max_luns;
 
-	if (!c->base)
-		return;
-	r->disk = d;
-	r->vec = vec;
-	r->sub = vec + cfg->max_pieces;
-}
-
-/* The requests' pieces (for jobs of units too), then the buffers, the first of which is the sink. */
-static void carve_memory(struct disk_carver *c, struct iscsip_disk *d, const struct iscsip_disk_config *cfg)
-{
-	size_t i;
-
-	for (i = 0; i < cfg->max_commands; i++)
-		carve_req(c, d, cfg, c->base ? &d->reqs[i] : NULL);
-	for (i = 0; i < cfg->max_luns; i++)
-		carve_req(c, d, cfg, c->base ? &d->luns[i].job : NULL);
+	d->luns = carve_bytes(c, cfg->max_luns * sizeof *d->luns, disk_alignment);
+	d->slots = carve_bytes(c, slots * sizeof *d->slots, disk_alignment);
+	d->itls = carve_bytes(c, slots * cfg->max_luns * sizeof *d->itls, disk_alignment);
+	d->slot_ids = carve_bytes(c, slots * cfg->transport_id_max, 4);
+	d->reqs = carve_bytes(c, cfg->max_commands * sizeof *d->reqs, disk_alignment);
+	d->pieces = carve_bytes(c, records * 2 * cfg->max_pieces * sizeof *d->pieces, disk_alignment);
 	d->buffers = carve_bytes(c, (size_t)cfg->buffer_size * ((size_t)cfg->buffer_count + 1), cfg->buffer_align);
 }
 
-static void carve_all(struct disk_carver *c, struct iscsip_disk *d, const struct iscsip_disk_config *cfg)
+/* Returns how many bytes have to be zero at first: the rest is left alone, and what is never used costs no page. */
+static size_t carve_all(struct disk_carver *c, struct iscsip_disk *d, const struct iscsip_disk_config *cfg)
 {
+	size_t zeroed;
+
 	carve_objects(c, d, cfg);
-	carve_slots(c, d, cfg);
-	carve_memory(c, d, cfg);
+	carve_registrations(c, d, cfg);
+	zeroed = c->at;
+	carve_untouched(c, d, cfg);
+	return zeroed;
 }
 
-size_t iscsip_disk_size(const struct iscsip_disk_config *cfg)
+/* Bytes of a whole disk, or 0; in *zeroed how many of them have to be zero at first. */
+static size_t disk_measure(const struct iscsip_disk_config *cfg, size_t *zeroed)
 {
 	struct disk_carver c = { NULL, 0 };
 	struct iscsip_disk count;
@@ -154,14 +136,31 @@ size_t iscsip_disk_size(const struct iscsip_disk_config *cfg)
 	if (!config_fits(cfg) || (uint64_t)cfg->buffer_size * cfg->buffer_count > SIZE_MAX / 4)
 		return 0;
 	carve_bytes(&c, sizeof count, disk_alignment);
-	carve_all(&c, &count, cfg);
+	*zeroed = carve_all(&c, &count, cfg);
 	return c.at;
+}
+
+size_t iscsip_disk_size(const struct iscsip_disk_config *cfg)
+{
+	size_t zeroed;
+
+	return disk_measure(cfg, &zeroed);
+}
+
+static struct disk_slot *slot_fresh(struct iscsip_disk *d)
+{
+	struct disk_slot *slot = &d->slots[d->slots_used];
+
+	memset(slot, 0, sizeof *slot);
+	slot->disk = d;
+	slot->index = (uint16_t)d->slots_used;
+	slot->id = d->slot_ids + (size_t)d->slots_used * d->cfg.transport_id_max;
+	d->slots_used++;
+	return slot;
 }
 
 static void disk_setup(struct iscsip_disk *d, const struct iscsip_disk_config *cfg)
 {
-	size_t i;
-
 	d->cfg = *cfg;
 	d->ports = cfg->ports;
 	if (cfg->port_count == 0) {
@@ -170,28 +169,20 @@ static void disk_setup(struct iscsip_disk *d, const struct iscsip_disk_config *c
 		d->ports = &d->one_port;
 		d->cfg.port_count = 1;
 	}
-	for (i = cfg->max_commands; i-- > 0;) {
-		d->reqs[i].next = d->free_reqs;
-		d->free_reqs = &d->reqs[i];
-	}
 	d->buffers_free = cfg->buffer_count;
-	for (i = 0; i < cfg->max_luns; i++) {
-		d->luns[i].disk = d;
-		d->luns[i].index = (uint16_t)i;
-	}
+	(void)slot_fresh(d); /* limbo */
 }
 
 int iscsip_disk_init(struct iscsip_disk **out, void *mem, size_t len, const struct iscsip_disk_config *cfg)
 {
 	struct disk_carver c = { mem, 0 };
-	size_t need = iscsip_disk_size(cfg);
+	size_t zeroed, need = disk_measure(cfg, &zeroed);
 
 	if (need == 0)
 		return ISCSIP_EINVAL;
 	if (len < need || !mem)
 		return ISCSIP_ENOSPC;
-	/* the buffers stand last and are left alone: what is never used costs no page */
-	memset(mem, 0, need - (size_t)cfg->buffer_size * ((size_t)cfg->buffer_count + 1));
+	memset(mem, 0, zeroed);
 	*out = carve_bytes(&c, sizeof **out, disk_alignment);
 	carve_all(&c, *out, cfg);
 	disk_setup(*out, cfg);
@@ -202,7 +193,7 @@ bool iscsip_disk_busy(const struct iscsip_disk *d)
 {
 	uint32_t i;
 
-	for (i = 0; i < d->cfg.max_luns; i++)
+	for (i = 0; i < d->luns_used; i++)
 		if (d->luns[i].job.state == REQ_RUN)
 			return true;
 	return d->open != 0 || d->tmfs != NULL;
@@ -230,20 +221,29 @@ static int port_index(const struct iscsip_disk *d, uint16_t id)
 	return -1;
 }
 
+/* One that was open before, or the next that never was. */
+static struct disk_slot *slot_free(struct iscsip_disk *d)
+{
+	uint32_t i;
+
+	for (i = 1; i < d->slots_used; i++)
+		if (!d->slots[i].nexus)
+			return &d->slots[i];
+	return d->slots_used <= d->cfg.max_nexuses ? slot_fresh(d) : NULL;
+}
+
 int iscsip_disk_nexus_open(struct iscsip_disk *d, struct iscsip_disk_nexus *nexus, const void *transport_id, size_t len,
 			   uint16_t port)
 {
-	struct disk_slot *slot = d->slots, *end = slot + d->cfg.max_nexuses;
+	struct disk_slot *slot;
 	int index = port_index(d, port);
 	uint32_t i;
 
 	if (index < 0 || len > d->cfg.transport_id_max || iscsip_transport_id_length(transport_id, len) != len)
 		return ISCSIP_EINVAL;
-	while (slot < end && slot->nexus)
-		slot++;
-	if (slot == end)
+	slot = slot_free(d);
+	if (!slot)
 		return ISCSIP_EAGAIN;
-	memset(slot->itl, 0, d->cfg.max_luns * sizeof *slot->itl);
 	memcpy(slot->id, transport_id, len);
 	slot->id_len = (uint16_t)len;
 	slot->port = (uint16_t)index;
@@ -252,8 +252,8 @@ int iscsip_disk_nexus_open(struct iscsip_disk *d, struct iscsip_disk_nexus *nexu
 	memset(nexus, 0, sizeof *nexus);
 	nexus->disk = d;
 	nexus->priv[0] = slot;
-	for (i = 0; i < d->cfg.max_luns; i++)
-		slot->itl[i].ua = 1u << UA_POWER_ON;
+	for (i = 0; i < d->luns_used; i++)
+		iscsip__disk_meet(&d->luns[i], slot);
 	iscsip__disk_match_registrations(slot);
 	return ISCSIP_OK;
 }
@@ -261,14 +261,14 @@ int iscsip_disk_nexus_open(struct iscsip_disk *d, struct iscsip_disk_nexus *nexu
 /* The slot's commands are given up; those that have not executed yet will find themselves in limbo. */
 static void slot_abandon(struct disk_slot *slot, struct disk_lun *lun)
 {
-	struct disk_slot *limbo = &slot->disk->slots[slot->disk->cfg.max_nexuses];
+	struct disk_slot *limbo = disk_limbo(slot->disk);
 	struct disk_req *r, *next;
 
 	for (r = lun->head; r; r = r->next) {
 		if (r->slot != slot)
 			continue;
 		r->slot = limbo;
-		r->itl = &limbo->itl[lun->index];
+		r->itl = disk_itl_at(lun, limbo);
 		r->itl->count++;
 		r->flags &= ~(uint32_t)RQ_CHECKED;
 	}
@@ -292,7 +292,7 @@ void iscsip_disk_nexus_close(struct iscsip_disk_nexus *nexus)
 	slot->nexus = NULL;
 	nexus->disk = NULL;
 	iscsip__disk_nexus_lost(slot);
-	for (i = 0; i < d->cfg.max_luns; i++)
+	for (i = 0; i < d->luns_used; i++)
 		if (d->luns[i].used)
 			slot_abandon(slot, &d->luns[i]);
 	iscsip__disk_settle(d);

@@ -125,8 +125,8 @@ struct disk_itl {
 struct disk_slot {
 	struct iscsip_disk *disk;
 	struct iscsip_disk_nexus *nexus; /* NULL: free */
-	struct disk_itl *itl;            /* max_luns of them */
 	uint8_t *id;                     /* TransportID */
+	uint16_t index;
 	uint16_t id_len;
 	uint16_t port;                   /* index into the ports */
 	uint8_t alua;                    /* 0 while its port group is active, else 0x80 | state */
@@ -236,6 +236,7 @@ struct disk_mode {
 
 struct disk_lun {
 	struct iscsip_disk *disk;
+	struct disk_itl *itls; /* one for each slot */
 	const struct iscsip_storage_ops *ops;
 	void *user;
 	uint32_t gate;      /* disk_gate bits */
@@ -293,10 +294,16 @@ struct iscsip_disk {
 	uint8_t *group_state; /* per port: the state of its group */
 	uint16_t *map;        /* LUN to 1 + unit index */
 	struct disk_lun *luns;
-	struct disk_slot *slots; /* max_nexuses, then limbo */
+	uint32_t luns_used;      /* units below this were added once: the rest was never written */
+	struct disk_slot *slots; /* limbo, then max_nexuses */
+	uint32_t slots_used;     /* slots below this were open once: the rest was never written */
+	struct disk_itl *itls;   /* one for each slot, for each unit */
+	uint8_t *slot_ids;       /* transport_id_max bytes for each slot */
 	struct disk_reg *regs;
 	struct disk_req *reqs;
-	struct disk_req *free_reqs;
+	uint32_t reqs_used;      /* records below this were in use once: the rest was never written */
+	struct iscsip_vec *pieces; /* 2 * max_pieces for each record, then for the job of each unit */
+	struct disk_req *free_reqs; /* of those that were in use */
 	uint8_t *buffers;
 	void *free_buffers;   /* those that have been used, linked through their first bytes */
 	uint32_t buffers_used; /* how many have ever been used: the rest is free as well */
@@ -316,6 +323,7 @@ struct iscsip_disk {
 
 /* --- req.c: records, ends of commands ------------------------------------------------------------------------- */
 
+void iscsip__disk_req_init(struct iscsip_disk *d, struct disk_req *r, size_t place);
 struct disk_req *iscsip__disk_enter(struct iscsip_disk *d, struct iscsip_cmd *cmd);
 void iscsip__disk_release(struct disk_req *r);
 void iscsip__disk_drive(struct disk_req *r);
@@ -428,6 +436,7 @@ bool iscsip__disk_pr_load(struct disk_lun *lun, const uint8_t *p, size_t n);
 /* --- others --------------------------------------------------------------------------------------------------- */
 
 void iscsip__disk_lun_check_gone(struct disk_lun *lun);
+void iscsip__disk_meet(struct disk_lun *lun, struct disk_slot *slot);
 bool iscsip__disk_lun_stuck(const struct disk_lun *lun);
 void iscsip__disk_lun_reset(struct disk_lun *lun);
 void iscsip__disk_nexus_lost(struct disk_slot *slot);
@@ -441,6 +450,17 @@ uint64_t iscsip__disk_max_transfer(const struct disk_lun *lun);
 uint64_t iscsip__disk_write_max(const struct iscsip_disk *d);
 void iscsip__disk_lun_designators(const struct disk_lun *lun, struct disk_out *o);
 void iscsip__disk_space_changed(struct disk_lun *lun);
+
+static inline struct disk_itl *disk_itl_at(const struct disk_lun *lun, const struct disk_slot *slot)
+{
+	return &lun->itls[slot->index];
+}
+
+/* Stands in for the nexus of commands whose own is gone. */
+static inline struct disk_slot *disk_limbo(const struct iscsip_disk *d)
+{
+	return d->slots;
+}
 
 static inline uint64_t disk_bytes(const struct disk_lun *lun, uint64_t blocks)
 {

@@ -67,7 +67,7 @@ static void exec_refuse(struct iscsip_disk *d, struct iscsip_cmd *cmd)
 	if (nexus->disk == d && number <= d->cfg.max_lun && d->map[number]) {
 		const struct disk_slot *slot = nexus->priv[0];
 
-		if (slot->itl[d->map[number] - 1].count)
+		if (disk_itl_at(&d->luns[d->map[number] - 1], slot)->count)
 			st.status = ISCSIP_STATUS_TASK_SET_FULL;
 	}
 	iscsip_cmd_complete(cmd, &st);

@@ -132,25 +132,23 @@ static void lun_limits(struct disk_lun *lun)
 	c->max_unmap = lun_default(c->max_unmap, UINT32_MAX);
 }
 
-static void lun_setup(struct disk_lun *lun, uint32_t number, const struct iscsip_disk_lun_config *cfg, uint32_t block)
+static void lun_setup(struct iscsip_disk *d, struct disk_lun *lun, uint32_t number, const struct iscsip_disk_lun_config *cfg,
+		      uint32_t block)
 {
-	struct iscsip_disk *d = lun->disk;
 	struct disk_req *job = &lun->job;
-	struct iscsip_vec *vec = job->vec, *sub = job->sub;
 	struct disk_lun *kick_next = lun->kick_next;
-	uint16_t index = lun->index;
 	bool kicked = lun->kicked;
 
 	memset(lun, 0, sizeof *lun);
 	/* the unit that was here before may still stand in the list of disk_settle() */
 	lun->kick_next = kick_next;
 	lun->kicked = kicked;
-	job->disk = lun->disk = d;
-	job->vec = vec;
-	job->sub = sub;
+	lun->disk = d;
+	lun->index = (uint16_t)(lun - d->luns);
+	lun->itls = d->itls + (size_t)lun->index * (d->cfg.max_nexuses + 1u);
+	iscsip__disk_req_init(d, job, d->cfg.max_commands + (size_t)lun->index);
 	job->lun = lun;
 	job->flags = RQ_JOB;
-	lun->index = index;
 	lun->number = number;
 	lun->used = true;
 	lun->cfg = *cfg;
@@ -174,20 +172,29 @@ static void luns_changed(struct iscsip_disk *d, const struct disk_lun *but)
 {
 	uint32_t i;
 
-	for (i = 0; i < d->cfg.max_luns; i++)
+	for (i = 0; i < d->luns_used; i++)
 		if (d->luns[i].used && &d->luns[i] != but && !(d->luns[i].gate & GATE_REMOVED))
 			iscsip__disk_ua_all(&d->luns[i], NULL, UA_LUNS_CHANGED);
 }
 
-static void lun_meet(struct iscsip_disk *d, struct disk_lun *lun)
+/* A nexus and a unit see each other for the first time. */
+void iscsip__disk_meet(struct disk_lun *lun, struct disk_slot *slot)
 {
-	uint32_t i;
+	struct disk_itl *itl = disk_itl_at(lun, slot);
 
-	for (i = 0; i <= d->cfg.max_nexuses; i++) {
-		memset(&d->slots[i].itl[lun->index], 0, sizeof d->slots[i].itl[0]);
-		if (d->slots[i].nexus)
-			d->slots[i].itl[lun->index].ua = 1u << UA_POWER_ON;
-	}
+	memset(itl, 0, sizeof *itl);
+	if (slot->nexus)
+		itl->ua = 1u << UA_POWER_ON;
+}
+
+/* The next unit that never was. */
+static struct disk_lun *lun_fresh(struct iscsip_disk *d)
+{
+	struct disk_lun *lun = &d->luns[d->luns_used++];
+
+	lun->kick_next = NULL;
+	lun->kicked = false;
+	return lun;
 }
 
 int iscsip_disk_lun_add(struct iscsip_disk *d, uint32_t number, const struct iscsip_disk_lun_config *cfg)
@@ -197,16 +204,19 @@ int iscsip_disk_lun_add(struct iscsip_disk *d, uint32_t number, const struct isc
 
 	if (number > d->cfg.max_lun || !lun_config_fits(d, cfg, block))
 		return ISCSIP_EINVAL;
-	for (i = 0; i < d->cfg.max_luns; i++) {
+	for (i = 0; i < d->luns_used; i++) {
 		if (d->luns[i].used && d->luns[i].number == number)
 			return ISCSIP_EBUSY;
 		if (!d->luns[i].used && !lun)
 			lun = &d->luns[i];
 	}
-	if (!lun)
+	if (!lun && d->luns_used == d->cfg.max_luns)
 		return ISCSIP_EAGAIN;
-	lun_setup(lun, number, cfg, block);
-	lun_meet(d, lun);
+	if (!lun)
+		lun = lun_fresh(d);
+	lun_setup(d, lun, number, cfg, block);
+	for (i = 0; i < d->slots_used; i++)
+		iscsip__disk_meet(lun, &d->slots[i]);
 	if (cfg->saved && !iscsip__disk_pr_load(lun, cfg->saved, cfg->saved_len)) {
 		lun->used = false;
 		return ISCSIP_EINVAL;

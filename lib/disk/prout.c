@@ -30,8 +30,8 @@ static void tell_registered(struct disk_lun *lun, const struct disk_slot *but, e
 	struct iscsip_disk *d = lun->disk;
 	uint32_t i;
 
-	for (i = 0; i < d->cfg.max_nexuses; i++)
-		if (&d->slots[i] != but && d->slots[i].itl[lun->index].reg)
+	for (i = 0; i < d->slots_used; i++)
+		if (&d->slots[i] != but && disk_itl_at(lun, &d->slots[i])->reg)
 			iscsip__disk_ua(lun, &d->slots[i], ua);
 }
 
@@ -40,8 +40,8 @@ static void tell_registration(struct disk_lun *lun, unsigned reg, const struct d
 	struct iscsip_disk *d = lun->disk;
 	uint32_t i;
 
-	for (i = 0; i < d->cfg.max_nexuses; i++)
-		if (&d->slots[i] != but && d->slots[i].itl[lun->index].reg == reg)
+	for (i = 0; i < d->slots_used; i++)
+		if (&d->slots[i] != but && disk_itl_at(lun, &d->slots[i])->reg == reg)
 			iscsip__disk_ua(lun, &d->slots[i], ua);
 }
 
@@ -86,7 +86,7 @@ static void abort_tasks_of(struct disk_req *r, unsigned reg)
 		iscsip__disk_kill(q);
 		next = lun->head;
 	}
-	if (lun->aca && lun->aca->itl[lun->index].reg == reg)
+	if (lun->aca && disk_itl_at(lun, lun->aca)->reg == reg)
 		iscsip__disk_aca_clear(lun);
 }
 

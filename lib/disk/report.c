@@ -72,8 +72,8 @@ void iscsip__disk_report_luns(struct disk_req *r)
 		return;
 	}
 	/* the initiator learns now what this unit attention would tell (SPC-4 6.33) */
-	for (i = 0; i < r->disk->cfg.max_luns; i++)
-		r->slot->itl[i].ua &= ~(1u << UA_LUNS_CHANGED);
+	for (i = 0; i < r->disk->luns_used; i++)
+		disk_itl_at(&r->disk->luns[i], r->slot)->ua &= ~(1u << UA_LUNS_CHANGED);
 	iscsip__disk_reply(r, alloc, make_luns);
 }
 
@@ -274,13 +274,13 @@ static bool group_change(struct iscsip_disk *d, uint16_t group, uint8_t state, c
 		d->group_state[i] = state;
 		found = true;
 	}
-	for (i = 0; i < d->cfg.max_nexuses && found; i++) {
+	for (i = 0; i < d->slots_used && found; i++) {
 		struct disk_slot *slot = &d->slots[i];
 		uint8_t now = d->group_state[slot->port];
 
 		slot->alua = now > ISCSIP_ALUA_NON_OPTIMIZED ? (uint8_t)(0x80 | now) : 0;
 	}
-	for (i = 0; i < d->cfg.max_luns && found; i++)
+	for (i = 0; i < d->luns_used && found; i++)
 		if (d->luns[i].used)
 			iscsip__disk_ua_all(&d->luns[i], but, UA_ALUA);
 	return found;

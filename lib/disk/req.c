@@ -16,6 +16,31 @@
  */
 #include "disk/disk.h"
 
+/* A record's beginning; its pieces stand at `place`. */
+void iscsip__disk_req_init(struct iscsip_disk *d, struct disk_req *r, size_t place)
+{
+	memset(r, 0, sizeof *r);
+	r->disk = d;
+	r->vec = d->pieces + 2 * place * d->cfg.max_pieces;
+	r->sub = r->vec + d->cfg.max_pieces;
+}
+
+/* A record that was in use before, the last one first, or the next that never was: what is never needed costs no page. */
+static struct disk_req *req_take(struct iscsip_disk *d)
+{
+	struct disk_req *r = d->free_reqs;
+
+	if (r) {
+		d->free_reqs = r->next;
+		return r;
+	}
+	if (d->reqs_used == d->cfg.max_commands)
+		return NULL;
+	r = &d->reqs[d->reqs_used];
+	iscsip__disk_req_init(d, r, d->reqs_used++);
+	return r;
+}
+
 /* Records are taken from the pool with what must be zero set to zero; the rest is written before it is read. */
 static void req_reset(struct disk_req *r)
 {
@@ -49,7 +74,7 @@ static void req_bind(struct disk_req *r, struct iscsip_disk *d, struct iscsip_cm
 	if (number > d->cfg.max_lun || d->map[number] == 0)
 		return;
 	r->lun = &d->luns[d->map[number] - 1];
-	r->itl = &r->slot->itl[r->lun->index];
+	r->itl = disk_itl_at(r->lun, r->slot);
 	r->itl->count++;
 	iscsip__disk_order_enter(r);
 }
@@ -61,16 +86,15 @@ static void req_bind(struct disk_req *r, struct iscsip_disk *d, struct iscsip_cm
 struct disk_req *iscsip__disk_enter(struct iscsip_disk *d, struct iscsip_cmd *cmd)
 {
 	struct iscsip_disk_nexus *nexus = cmd->nexus;
-	struct disk_req *r = d->free_reqs;
+	struct disk_req *r = req_take(d);
 
 	if (!r)
 		return NULL;
-	d->free_reqs = r->next;
 	d->open++;
 	req_reset(r);
 	r->cmd = cmd;
 	r->cdb = cmd->cdb;
-	r->slot = nexus->disk == d ? nexus->priv[0] : &d->slots[d->cfg.max_nexuses];
+	r->slot = nexus->disk == d ? nexus->priv[0] : disk_limbo(d);
 	r->attr = cmd->attr;
 	r->state = REQ_PLACED;
 	r->op = iscsip__disk_find_op(cmd->cdb);
@@ -253,7 +277,7 @@ static void wake_quiet(struct iscsip_disk *d)
 {
 	uint32_t i;
 
-	for (i = 0; i < d->cfg.max_commands && d->quiet_waiters; i++) {
+	for (i = 0; i < d->reqs_used && d->quiet_waiters; i++) {
 		struct disk_req *r = &d->reqs[i];
 
 		if (r->state != REQ_RUN || !(r->flags & RQ_WAIT_QUIET) || iscsip__disk_lun_stuck(r->lun))

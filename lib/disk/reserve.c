@@ -51,7 +51,7 @@ void iscsip__disk_match_registrations(struct disk_slot *slot)
 
 	for (i = 0; i < d->cfg.max_registrations; i++)
 		if (d->regs[i].lun && reg_is_nexus(&d->regs[i], slot))
-			slot->itl[d->regs[i].lun - 1].reg = (uint16_t)(i + 1);
+			disk_itl_at(&d->luns[d->regs[i].lun - 1], slot)->reg = (uint16_t)(i + 1);
 }
 
 void iscsip__disk_match_lun(struct disk_lun *lun)
@@ -59,8 +59,8 @@ void iscsip__disk_match_lun(struct disk_lun *lun)
 	struct iscsip_disk *d = lun->disk;
 	uint32_t i;
 
-	for (i = 0; i < d->cfg.max_nexuses; i++) {
-		d->slots[i].itl[lun->index].reg = 0;
+	for (i = 0; i < d->slots_used; i++) {
+		disk_itl_at(lun, &d->slots[i])->reg = 0;
 		if (d->slots[i].nexus)
 			iscsip__disk_match_registrations(&d->slots[i]);
 	}
@@ -110,9 +110,9 @@ void iscsip__disk_reg_drop(struct disk_lun *lun, unsigned index)
 
 	d->regs[index - 1].lun = 0;
 	lun->regs--;
-	for (i = 0; i < d->cfg.max_nexuses; i++)
-		if (d->slots[i].itl[lun->index].reg == index)
-			d->slots[i].itl[lun->index].reg = 0;
+	for (i = 0; i < d->slots_used; i++)
+		if (disk_itl_at(lun, &d->slots[i])->reg == index)
+			disk_itl_at(lun, &d->slots[i])->reg = 0;
 }
 
 bool iscsip__disk_all_registrants(const struct disk_lun *lun)

@@ -40,7 +40,7 @@ static bool tmf_stuck(const struct iscsip_disk *d, const struct iscsip_tmf *tmf)
 
 	if (!tmf_whole_target(tmf))
 		return lun && iscsip__disk_lun_stuck(lun);
-	for (i = 0; i < d->cfg.max_luns; i++)
+	for (i = 0; i < d->luns_used; i++)
 		if (d->luns[i].used && iscsip__disk_lun_stuck(&d->luns[i]))
 			return true;
 	return false;
@@ -100,8 +100,8 @@ void iscsip__disk_lun_reset(struct disk_lun *lun)
 	iscsip__disk_mode_reset(lun);
 	lun->echo_len = 0;
 	lun->copy_valid = false;
-	for (i = 0; i <= d->cfg.max_nexuses; i++)
-		d->slots[i].itl[lun->index].prevent = false;
+	for (i = 0; i < d->slots_used; i++)
+		disk_itl_at(lun, &d->slots[i])->prevent = false;
 	iscsip__disk_ua_all(lun, NULL, UA_DEVICE_RESET);
 }
 
@@ -111,7 +111,7 @@ void iscsip__disk_nexus_lost(struct disk_slot *slot)
 	struct iscsip_disk *d = slot->disk;
 	uint32_t i;
 
-	for (i = 0; i < d->cfg.max_luns; i++) {
+	for (i = 0; i < d->luns_used; i++) {
 		struct disk_lun *lun = &d->luns[i];
 
 		if (!lun->used)
@@ -125,7 +125,7 @@ void iscsip__disk_nexus_lost(struct disk_slot *slot)
 			lun->echo_len = 0;
 		if (lun->copy_owner == slot)
 			lun->copy_valid = false;
-		slot->itl[i].prevent = false;
+		disk_itl_at(lun, slot)->prevent = false;
 	}
 }
 
@@ -133,7 +133,7 @@ static void tmf_reset_all(struct iscsip_disk *d)
 {
 	uint32_t i;
 
-	for (i = 0; i < d->cfg.max_luns; i++)
+	for (i = 0; i < d->luns_used; i++)
 		if (d->luns[i].used && !(d->luns[i].gate & GATE_REMOVED))
 			iscsip__disk_lun_reset(&d->luns[i]);
 }
@@ -143,7 +143,7 @@ static void tmf_nexus_reset(struct iscsip_disk *d, struct disk_slot *slot)
 	uint32_t i;
 
 	iscsip__disk_nexus_lost(slot);
-	for (i = 0; i < d->cfg.max_luns; i++)
+	for (i = 0; i < d->luns_used; i++)
 		if (d->luns[i].used)
 			iscsip__disk_ua(&d->luns[i], slot, UA_NEXUS_LOSS);
 }
@@ -151,7 +151,7 @@ static void tmf_nexus_reset(struct iscsip_disk *d, struct disk_slot *slot)
 /* Functions on one unit. */
 static void tmf_on_lun(struct iscsip_disk *d, struct iscsip_tmf *tmf, struct disk_slot *slot, struct disk_lun *lun)
 {
-	const struct disk_itl *itl = &slot->itl[lun->index];
+	const struct disk_itl *itl = disk_itl_at(lun, slot);
 
 	switch (tmf->function) {
 	case ISCSIP_TMF_ABORT_TASK_SET:

@@ -779,6 +779,36 @@ static void the_size_that_is_told_suffices_at_any_alignment(void **state)
 	}
 }
 
+/* Hosts give room for thousands of nexuses and commands: what is never needed must cost them no page. */
+static void memory_is_written_as_it_is_needed(void **state)
+{
+	struct iscsip_disk_lun_config lun = { .struct_size = sizeof lun, .blocks = 8, .ops = iscsip_ram_ops() };
+	uint8_t id[ISCSIP_TRANSPORT_ID_MAX];
+	size_t size, i, written = 0, len = iscsip_transport_id_iscsi(id, sizeof id, "iqn.x", (const uint8_t *)"abcdef");
+	struct iscsip_disk_config cfg;
+	struct iscsip_disk_nexus nexus;
+	struct iscsip_disk *d;
+	uint8_t *mem;
+
+	(void)state;
+	iscsip_disk_config_init(&cfg, sizeof cfg);
+	cfg.max_luns = 256;
+	cfg.max_nexuses = 4096;
+	cfg.max_commands = 512;
+	cfg.max_pieces = 256;
+	size = iscsip_disk_size(&cfg);
+	mem = malloc(size);
+	memset(mem, 0xa5, size);
+	assert_int_equal(iscsip_disk_init(&d, mem, size, &cfg), ISCSIP_OK);
+	assert_int_equal(iscsip_disk_lun_add(d, 0, &lun), ISCSIP_OK);
+	assert_int_equal(iscsip_disk_nexus_open(d, &nexus, id, len, 1), ISCSIP_OK);
+	for (i = 0; i < size; i++)
+		written += mem[i] != 0xa5;
+	assert_true(size > (16u << 20));
+	assert_true(written < (32u << 10));
+	free(mem);
+}
+
 static void units_out_of_range_are_refused(void **state)
 {
 	struct rig *r = rig_new(RIG_RAM, 0);
@@ -853,6 +883,7 @@ int main(void)
 		cmocka_unit_test(commands_of_a_lost_nexus_end_and_do_nothing_more),
 		cmocka_unit_test(configurations_out_of_range_are_refused),
 		cmocka_unit_test(the_size_that_is_told_suffices_at_any_alignment),
+		cmocka_unit_test(memory_is_written_as_it_is_needed),
 		cmocka_unit_test(units_out_of_range_are_refused),
 		cmocka_unit_test(nexus_and_ports_are_checked),
 	};
