@@ -4,6 +4,7 @@
  * host, KRB5 and SRP (12.1.1, 12.1.2), as far as the library carries them. Each test is named in docs/conformance.tsv.
  */
 #include "flow/ini_rig.h"
+#include "hash/hash.h"
 #include "unit/login_kit.h"
 
 #include <stdlib.h>
@@ -90,8 +91,11 @@ static void the_security_stage_carries_its_own_keys_and_never_a_secret(void **st
 
 	(void)state;
 	for (i = 0; i < 8; i++) {
-		struct kit *k = kit_new();
+		struct kit *k;
 
+		if (!iscsip__hash_size(5 + i / 2))
+			continue;
+		k = kit_new();
 		kit_chap(k, i & 1);
 		k->i.setup.alias = "Bob's desk";
 		k->t.setup.alias = "Disk of Bob";

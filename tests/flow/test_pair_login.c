@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "flow/pair_rig.h"
+#include "hash/hash.h"
 
 static struct pair P;
 
@@ -167,6 +168,8 @@ static void every_algorithm_that_is_built_in_proves_both(void **state)
 
 	(void)state;
 	for (algorithm = 5; algorithm <= 8; algorithm++) {
+		if (!iscsip__hash_size(algorithm))
+			continue;
 		begin();
 		demand_mutual();
 		P.ioffer.chap_algorithms.count = 1;

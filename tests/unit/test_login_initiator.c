@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "hash/hash.h"
 #include "login_kit.h"
 
 struct script {
@@ -397,21 +398,21 @@ static void a_challenge_must_be_complete_and_of_an_offered_algorithm(void **stat
 	size_t bytes, n;
 
 	(void)state;
-	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=5\0CHAP_I=0\0CHAP_C=0x1\0")), 0);
-	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=5\0CHAP_I=0xFF\0CHAP_C=0bAQID\0")), 0);
+	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=7\0CHAP_I=0\0CHAP_C=0x1\0")), 0);
+	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=7\0CHAP_I=0xFF\0CHAP_C=0bAQID\0")), 0);
 	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=4\0CHAP_I=0\0CHAP_C=0x1\0")), ISCSIP_EPROTO);
-	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=5,7\0CHAP_I=0\0CHAP_C=0x1\0")), ISCSIP_EPROTO);
+	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=7,8\0CHAP_I=0\0CHAP_C=0x1\0")), ISCSIP_EPROTO);
 	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=Reject\0")), ISCSIP_EAUTH);
 	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("")), ISCSIP_EPROTO);
-	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=5\0CHAP_I=0\0")), ISCSIP_EPROTO);
-	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=5\0CHAP_C=0x1\0")), ISCSIP_EPROTO);
+	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=7\0CHAP_I=0\0")), ISCSIP_EPROTO);
+	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=7\0CHAP_C=0x1\0")), ISCSIP_EPROTO);
 	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_I=0\0CHAP_C=0x1\0")), ISCSIP_EPROTO);
-	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=5\0CHAP_I=256\0CHAP_C=0x1\0")), ISCSIP_EPROTO);
-	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=5\0CHAP_I=1\0CHAP_C=0x\0")), ISCSIP_EPROTO);
-	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=5\0CHAP_I=1\0CHAP_C=0x1\0CHAP_N=x\0CHAP_R=0x00\0")),
+	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=7\0CHAP_I=256\0CHAP_C=0x1\0")), ISCSIP_EPROTO);
+	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=7\0CHAP_I=1\0CHAP_C=0x\0")), ISCSIP_EPROTO);
+	assert_int_equal(chap_error(false, 1, -1, KIT_TEXT("CHAP_A=7\0CHAP_I=1\0CHAP_C=0x1\0CHAP_N=x\0CHAP_R=0x00\0")),
 			ISCSIP_EPROTO);
 	for (bytes = 1023; bytes <= 1025; bytes++) {
-		memcpy(text, "CHAP_A=5\0CHAP_I=1\0CHAP_C=0x", 27);
+		memcpy(text, "CHAP_A=7\0CHAP_I=1\0CHAP_C=0x", 27);
 		n = 27 + bytes * 2;
 		memset(text + 27, 'a', n - 27);
 		text[n++] = 0;
@@ -420,6 +421,28 @@ static void a_challenge_must_be_complete_and_of_an_offered_algorithm(void **stat
 	free(text);
 }
 
+/* MD5 and SHA-1 may be left out of a build: then they are not offered, and a target that chooses one of them anyway is left. */
+static void an_algorithm_is_good_where_it_is_built_in(void **state)
+{
+	(void)state;
+	for (int a = 5; a <= 8; a++) {
+		char text[] = "CHAP_A=0\0CHAP_I=0\0CHAP_C=0x1";
+
+		text[7] = (char)('0' + a);
+		assert_int_equal(chap_error(false, 1, -1, text, sizeof text), iscsip__hash_size(a) ? 0 : ISCSIP_EPROTO);
+	}
+}
+
+#if defined ISCSIP_NO_MD5 && defined ISCSIP_NO_SHA1
+#define OFFERED_ALGORITHMS "8,7"
+#elif defined ISCSIP_NO_MD5
+#define OFFERED_ALGORITHMS "8,6,7"
+#elif defined ISCSIP_NO_SHA1
+#define OFFERED_ALGORITHMS "8,5,7"
+#else
+#define OFFERED_ALGORITHMS "8,6,5,7"
+#endif
+
 static void the_response_to_a_challenge_is_the_right_one(void **state)
 {
 	struct script s = open_chap(false);
@@ -427,7 +450,7 @@ static void the_response_to_a_challenge_is_the_right_one(void **state)
 	(void)state;
 	assert_int_equal(RESPOND(s, 0, -1, "AuthMethod=CHAP\0"), LOGIN_TX);
 	assert_int_equal(RESPOND(s, 0, -1, "CHAP_A=7\0CHAP_I=3\0CHAP_C=0x0123456789abcdef\0"), LOGIN_TX);
-	assert_string_equal(kit_value(s.request, "CHAP_A"), "8,6,5,7");
+	assert_string_equal(kit_value(s.request, "CHAP_A"), OFFERED_ALGORITHMS);
 	assert_int_equal(RESPOND(s, 0, 1, ""), LOGIN_TX);
 	assert_string_equal(kit_value(s.request, "CHAP_N"), "alice");
 	assert_null(kit_value(s.request, "CHAP_C"));
@@ -569,6 +592,7 @@ int main(void)
 		cmocka_unit_test(a_target_that_never_ends_is_given_up),
 		cmocka_unit_test(the_choice_of_a_method_must_be_one_that_was_offered),
 		cmocka_unit_test(a_challenge_must_be_complete_and_of_an_offered_algorithm),
+		cmocka_unit_test(an_algorithm_is_good_where_it_is_built_in),
 		cmocka_unit_test(the_response_to_a_challenge_is_the_right_one),
 		cmocka_unit_test(a_target_that_leaves_out_mutual_authentication_is_refused),
 		cmocka_unit_test(a_response_that_our_own_secret_gives_is_no_proof),

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "hash/hash.h"
 #include "login_kit.h"
 
 static void check_agreement(struct kit *k)
@@ -98,8 +99,11 @@ static void chap_proves_the_initiator(void **state)
 
 	(void)state;
 	for (a = 0; a < 4; a++) {
-		struct kit *k = kit_new();
+		struct kit *k;
 
+		if (!iscsip__hash_size(5 + a))
+			continue;
+		k = kit_new();
 		kit_chap(k, false);
 		iscsip_offer_set(&k->t.host.offer, "CHAP_A", algorithms[a]);
 		run_well(k, "I0 T0 I0 T0 I0>1 T0>1 I1>3 T1>3");
@@ -121,8 +125,11 @@ static void chap_proves_both_sides(void **state)
 
 	(void)state;
 	for (a = 0; a < 8; a++) {
-		struct kit *k = kit_new();
+		struct kit *k;
 
+		if (!iscsip__hash_size(5 + a % 4))
+			continue;
+		k = kit_new();
 		kit_chap(k, true);
 		k->i.host.by_response = k->t.host.by_response = a >= 4;
 		iscsip_offer_set(&k->i.host.offer, "CHAP_A", algorithms[a % 4]);
@@ -202,8 +209,8 @@ static void wrong_or_missing_proof_ends_the_login(void **state)
 	run_badly(k, 0, ISCSIP_EAUTH, "the initiator has no secret");
 	k = kit_new();
 	kit_chap(k, false);
-	iscsip_offer_set(&k->i.host.offer, "CHAP_A", "5");
-	iscsip_offer_set(&k->t.host.offer, "CHAP_A", "7,8");
+	iscsip_offer_set(&k->i.host.offer, "CHAP_A", "8");
+	iscsip_offer_set(&k->t.host.offer, "CHAP_A", "7");
 	run_badly(k, ISCSIP_LOGIN_AUTHENTICATION_FAILED, ISCSIP_EAUTH, "no algorithm in common");
 	k = kit_new();
 	iscsip_offer_set(&k->t.host.offer, "AuthMethod", "CHAP");

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "hash/hash.h"
 #include "login_kit.h"
 
 #define OK ISCSIP_LOGIN_SUCCESS
@@ -447,13 +448,20 @@ static void text_in_answer_to_text_that_goes_on_is_refused(void **state)
 
 /* ---------------------------------------------------------------------------------------- security */
 
-static struct script open_chap(void)
+static struct script open_chap_of(const char *algorithms)
 {
 	struct script s = { kit_new(), malloc(sizeof(struct kit_pdu)) };
 
 	kit_chap(s.k, true);
+	if (algorithms)
+		assert_int_equal(iscsip_offer_set(&s.k->t.host.offer, "CHAP_A", algorithms), ISCSIP_OK);
 	kit_open_target(s.k);
 	return s;
+}
+
+static struct script open_chap(void)
+{
+	return open_chap_of(NULL);
 }
 
 /* Up to the target's challenge. */
@@ -627,11 +635,11 @@ static void chap_lists_must_hold_something_usable(void **state)
 		const char *text;
 		size_t len;
 		uint16_t status;
-	} cases[] = { { KIT_TEXT("CHAP_A=5\0"), OK }, { KIT_TEXT("CHAP_A=99,5\0"), OK }, { KIT_TEXT("CHAP_A=0x5\0"), OK },
-		      { KIT_TEXT("CHAP_A=4\0"), AUTH }, { KIT_TEXT("CHAP_A=none\0"), AUTH }, { KIT_TEXT("CHAP_A=261\0"),
+	} cases[] = { { KIT_TEXT("CHAP_A=7\0"), OK }, { KIT_TEXT("CHAP_A=99,7\0"), OK }, { KIT_TEXT("CHAP_A=0x7\0"), OK },
+		      { KIT_TEXT("CHAP_A=4\0"), AUTH }, { KIT_TEXT("CHAP_A=none\0"), AUTH }, { KIT_TEXT("CHAP_A=263\0"),
 				AUTH },
-		      { KIT_TEXT("CHAP_A=\0"), BAD }, { KIT_TEXT("CHAP_A=5,\0"), BAD }, { KIT_TEXT("CHAP_A=Reject\0"), BAD },
-		      { KIT_TEXT("CHAP_A=5\0CHAP_A=7\0"), BAD } };
+		      { KIT_TEXT("CHAP_A=\0"), BAD }, { KIT_TEXT("CHAP_A=7,\0"), BAD }, { KIT_TEXT("CHAP_A=Reject\0"), BAD },
+		      { KIT_TEXT("CHAP_A=7\0CHAP_A=8\0"), BAD } };
 	size_t n;
 
 	(void)state;
@@ -641,6 +649,30 @@ static void chap_lists_must_hold_something_usable(void **state)
 		assert_int_equal(REQUEST(s, 0, -1, KIT_NAMES "AuthMethod=CHAP\0"), OK);
 		if (kit_request(s.k, 0, -1, false, cases[n].text, cases[n].len, s.answer) != cases[n].status)
 			fail_msg("case %u: %04x", (unsigned)n, iscsip__login_info(s.k->t.l)->status);
+		close_script(s);
+	}
+}
+
+/* MD5 and SHA-1 may be left out of a build: an initiator that has nothing else is refused. */
+static void an_initiator_needs_an_algorithm_that_is_built_in(void **state)
+{
+	(void)state;
+	for (int a = 5; a <= 8; a++) {
+		struct script s = open_chap();
+		char text[] = "CHAP_A=0";
+
+		text[7] = (char)('0' + a);
+		assert_int_equal(REQUEST(s, 0, -1, KIT_NAMES "AuthMethod=CHAP\0"), OK);
+		assert_int_equal(kit_request(s.k, 0, -1, false, text, sizeof text, s.answer), iscsip__hash_size(a) ? OK : AUTH);
+		close_script(s);
+	}
+	/* what a host leaves out of its offer is not there either */
+	for (int n = 0; n < 3; n++) {
+		static const char *const lists[] = { "CHAP_A=5", "CHAP_A=6", "CHAP_A=5,6" };
+		struct script s = open_chap_of("7,8");
+
+		assert_int_equal(REQUEST(s, 0, -1, KIT_NAMES "AuthMethod=CHAP\0"), OK);
+		assert_int_equal(kit_request(s.k, 0, -1, false, lists[n], strlen(lists[n]) + 1, s.answer), AUTH);
 		close_script(s);
 	}
 }
@@ -825,6 +857,7 @@ int main(void)
 		cmocka_unit_test(chap_values_must_have_their_form),
 		cmocka_unit_test(chap_keys_come_in_their_steps),
 		cmocka_unit_test(chap_lists_must_hold_something_usable),
+		cmocka_unit_test(an_initiator_needs_an_algorithm_that_is_built_in),
 		cmocka_unit_test(authentication_cannot_be_skipped),
 		cmocka_unit_test(a_reflected_challenge_is_refused_unasked),
 		cmocka_unit_test(other_pdus_during_login_are_refused),
