@@ -75,8 +75,12 @@ static int move(struct backing *b, const struct iscsip_storage_req *r, int flags
 			vec[cnt++].iov_len = r->vec[i].len - skip;
 			skip = 0;
 		}
-		n = in ? preadv2(b->fd, vec, cnt, (off_t)(r->offset + *done), flags)
-		       : pwritev2(b->fd, vec, cnt, (off_t)(r->offset + *done), flags);
+		if (cnt == 1 && !flags)
+			n = in ? pread(b->fd, vec[0].iov_base, vec[0].iov_len, (off_t)(r->offset + *done))
+			       : pwrite(b->fd, vec[0].iov_base, vec[0].iov_len, (off_t)(r->offset + *done));
+		else
+			n = in ? preadv2(b->fd, vec, cnt, (off_t)(r->offset + *done), flags)
+			       : pwritev2(b->fd, vec, cnt, (off_t)(r->offset + *done), flags);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)

@@ -133,6 +133,7 @@ static void write_done(struct disk_req *r)
 		return;
 	}
 	r->lun->stats.write_bytes += r->take;
+	iscsip__disk_give(r); /* the next command's data lands where these bytes are in the cache of the CPU */
 	iscsip__disk_good(r);
 }
 
