@@ -338,6 +338,7 @@ struct iscsip_disk_nexus {
 	uint8_t protocol_level;   /**< iSCSIProtocolLevel of its session, for the version descriptor of INQUIRY (RFC 7144 4.2): for
 	                               the host to set when it is open; 0, no version is claimed, until then. */
 	void *priv[3];            /**< Not the host's business. */
+	uint8_t transport_id[ISCSIP_TRANSPORT_ID_MAX]; /**< Of the initiator port. Not to be changed. */
 };
 
 /**

@@ -109,7 +109,6 @@ static void carve_untouched(struct disk_carver *c, struct iscsip_disk *d, const 
 	d->luns = carve_bytes(c, cfg->max_luns * sizeof *d->luns, disk_alignment);
 	d->slots = carve_bytes(c, slots * sizeof *d->slots, disk_alignment);
 	d->itls = carve_bytes(c, slots * cfg->max_luns * sizeof *d->itls, disk_alignment);
-	d->slot_ids = carve_bytes(c, slots * cfg->transport_id_max, 4);
 	d->reqs = carve_bytes(c, cfg->max_commands * sizeof *d->reqs, disk_alignment);
 	d->pieces = carve_bytes(c, records * 2 * cfg->max_pieces * sizeof *d->pieces, disk_alignment);
 	d->buffers = carve_bytes(c, (size_t)cfg->buffer_size * ((size_t)cfg->buffer_count + 1), cfg->buffer_align);
@@ -154,7 +153,6 @@ static struct disk_slot *slot_fresh(struct iscsip_disk *d)
 	memset(slot, 0, sizeof *slot);
 	slot->disk = d;
 	slot->index = (uint16_t)d->slots_used;
-	slot->id = d->slot_ids + (size_t)d->slots_used * d->cfg.transport_id_max;
 	d->slots_used++;
 	return slot;
 }
@@ -244,7 +242,7 @@ int iscsip_disk_nexus_open(struct iscsip_disk *d, struct iscsip_disk_nexus *nexu
 	slot = slot_free(d);
 	if (!slot)
 		return ISCSIP_EAGAIN;
-	memcpy(slot->id, transport_id, len);
+	slot->id = nexus->transport_id;
 	slot->id_len = (uint16_t)len;
 	slot->port = (uint16_t)index;
 	slot->alua = d->group_state[index] > ISCSIP_ALUA_NON_OPTIMIZED ? (uint8_t)(0x80 | d->group_state[index]) : 0;
@@ -252,6 +250,7 @@ int iscsip_disk_nexus_open(struct iscsip_disk *d, struct iscsip_disk_nexus *nexu
 	memset(nexus, 0, sizeof *nexus);
 	nexus->disk = d;
 	nexus->priv[0] = slot;
+	memcpy(nexus->transport_id, transport_id, len);
 	for (i = 0; i < d->luns_used; i++)
 		iscsip__disk_meet(&d->luns[i], slot);
 	iscsip__disk_match_registrations(slot);
@@ -290,6 +289,8 @@ void iscsip_disk_nexus_close(struct iscsip_disk_nexus *nexus)
 	if (!d)
 		return;
 	slot->nexus = NULL;
+	slot->id = NULL;
+	slot->id_len = 0;
 	nexus->disk = NULL;
 	iscsip__disk_nexus_lost(slot);
 	for (i = 0; i < d->luns_used; i++)

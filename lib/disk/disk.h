@@ -125,7 +125,7 @@ struct disk_itl {
 struct disk_slot {
 	struct iscsip_disk *disk;
 	struct iscsip_disk_nexus *nexus; /* NULL: free */
-	uint8_t *id;                     /* TransportID */
+	const uint8_t *id;               /* TransportID, in the nexus */
 	uint16_t index;
 	uint16_t id_len;
 	uint16_t port;                   /* index into the ports */
@@ -298,7 +298,6 @@ struct iscsip_disk {
 	struct disk_slot *slots; /* limbo, then max_nexuses */
 	uint32_t slots_used;     /* slots below this were open once: the rest was never written */
 	struct disk_itl *itls;   /* one for each slot, for each unit */
-	uint8_t *slot_ids;       /* transport_id_max bytes for each slot */
 	struct disk_reg *regs;
 	struct disk_req *reqs;
 	uint32_t reqs_used;      /* records below this were in use once: the rest was never written */
