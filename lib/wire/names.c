@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Codes as words: the strings of the codec, all of them here and in format.c, expanded from reasons.def,
- * pdu_breaches.def and session_rules.def. No other file of the library refers to this one, so a firmware that prints nothing does not link it.
+ * Codes as words: the strings of the codec, all of them here and in format.c, expanded from reasons.def, pdu_breaches.def and
+ * session_rules.def. No other file of the library refers to this one, so a firmware that prints nothing does not link it.
  * It owns no state; every answer is a constant string and none is NULL.
  */
 #include <iscsiproto/pdu.h>
