@@ -194,6 +194,69 @@ static void more_data_after_the_grant_is_used_up_ends_the_connection(void **stat
 	expect_broken(s, &f, ISCSIP_FRAME_RULE_ORDER, 12);
 }
 
+static void the_last_data_without_final_ends_the_connection(void **state)
+{
+	struct scene *s = *state;
+	struct iscsip_frame f = xfer(s);
+
+	f.transfer_length = 1024;
+	exchange(s->r, &f, data);
+	memcpy(s->before, s->r->medium, sizeof s->before);
+	f = frame_rig_last(s->r, TO_INITIATOR);
+	assert_int_equal(f.event, ISCSIP_FRAME_SNDD);
+	f.event = ISCSIP_FRAME_XFER;
+	f.sequence = 2;
+	expect_broken(s, &f, ISCSIP_FRAME_RULE_FINAL, 18);
+}
+
+/* The handle of the first grant, when the second is due. */
+static void the_handle_of_a_grant_that_is_used_up_ends_the_connection(void **state)
+{
+	struct scene *s = *state;
+	struct iscsip_frame f = xfer(s);
+
+	f.transfer_length = 1024;
+	exchange(s->r, &f, data);
+	memcpy(s->before, s->r->medium, sizeof s->before);
+	assert_int_equal(frame_rig_last(s->r, TO_INITIATOR).event, ISCSIP_FRAME_SNDD);
+	f.sequence = 2;
+	f.flags |= ISCSIP_FRAME_FINAL;
+	expect_broken(s, &f, ISCSIP_FRAME_RULE_RESPONDER_BUFFER, 44);
+}
+
+/* What arrived of the data may be there, not a byte more; the device server is told of no data, and gets its command back. */
+static void a_write_may_be_cut_at_every_byte(void **state)
+{
+	(void)state;
+	for (size_t cut = 0; cut < 68 + 1024; cut++) {
+		size_t landed = cut < 68 ? 0 : cut - 68, from = 100 * RIG_BLOCK;
+		void *scene = NULL;
+		struct scene *s;
+		struct iscsip_frame f;
+
+		assert_int_equal(setup(&scene), 0);
+		s = scene;
+		f = xfer(s);
+		f.transfer_length = 1024;
+		s->r->log[0] = 0;
+		frame_rig_put(s->r, TO_TARGET, &f, data);
+		s->r->wire[TO_TARGET].len = cut;
+		while (frame_rig_deliver(s->r, TO_TARGET))
+			;
+		iscsip_frame_conn_closed(s->r->t, 0);
+		assert_int_equal(iscsip_frame_conn_error(s->r->t)->code, ISCSIP_ECLOSED);
+		assert_int_equal(iscsip_frame_conn_error(s->r->t)->rule, cut ? ISCSIP_FRAME_RULE_CUT : ISCSIP_FRAME_RULE_NONE);
+		assert_int_equal(iscsip_frame_conn_error(s->r->t)->arg, cut == 0 ? 0 : cut < 68 ? 68 - cut : 68 + 1024 - cut);
+		assert_memory_equal(s->r->medium + from, data, landed);
+		assert_memory_equal(s->r->medium + from + landed, s->before + from + landed, 1024 - landed);
+		assert_string_equal(s->r->log, "abort");
+		frame_rig_complete(s->r->ops_open, 0);
+		assert_string_equal(s->r->log, "abort free");
+		assert_int_equal(iscsip_frame_conn_open(s->r->t), 0);
+		assert_int_equal(teardown(&scene), 0);
+	}
+}
+
 static void data_for_an_exchange_that_is_over_ends_the_connection(void **state)
 {
 	struct scene *s = *state;
@@ -445,6 +508,9 @@ int main(void)
 		T(a_repeated_sequence_number_ends_the_connection),
 		cmocka_unit_test(data_above_the_limit_of_one_transfer_ends_the_connection),
 		T(more_data_after_the_grant_is_used_up_ends_the_connection),
+		T(the_last_data_without_final_ends_the_connection),
+		T(the_handle_of_a_grant_that_is_used_up_ends_the_connection),
+		cmocka_unit_test(a_write_may_be_cut_at_every_byte),
 		T(data_for_an_exchange_that_is_over_ends_the_connection),
 		cmocka_unit_test(xfer_for_a_read_ends_the_connection),
 		cmocka_unit_test(xfer_before_the_grant_ends_the_connection),
