@@ -44,6 +44,7 @@ static void passed_is_safe(const struct iscsip_frame *f, enum iscsip_frame_role 
 	must(!carries || (f->transfer_length && ways == (from == ISCSIP_FRAME_TARGET ? ISCSIP_FRAME_READ : ISCSIP_FRAME_WRITE)));
 	must(f->event != ISCSIP_FRAME_NEWC || (from == ISCSIP_FRAME_INITIATOR && f->responder_id == 0));
 	must(!(f->flags & ISCSIP_FRAME_SENSE) || f->status == 2);
+	must(f->event != ISCSIP_FRAME_CMPT || f->responder_id || f->status == 0x08 || f->status == 0x28);
 }
 
 static void check(const struct iscsip_frame *f)
