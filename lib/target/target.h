@@ -416,6 +416,7 @@ static inline bool tgt_unpin(struct tgt_task *t)
 	return !(t->flags & TGT_OVER);
 }
 
+uint32_t iscsip__target_task_buckets(const struct iscsip_config *cfg);
 uint16_t iscsip__target_task_total(const struct iscsip_config *cfg);
 
 /* --- target_window.c --- */

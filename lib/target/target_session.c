@@ -18,15 +18,6 @@
 
 static const struct session_role *session_role(void);
 
-static uint32_t bucket_count(const struct iscsip_config *cfg)
-{
-	uint32_t n = 4;
-
-	while (n < iscsip__target_task_total(cfg))
-		n *= 2;
-	return n;
-}
-
 static uint32_t park_count(const struct iscsip_config *cfg)
 {
 	uint32_t n = 1;
@@ -58,7 +49,7 @@ static bool session_carve_tables(struct tgt_session *s, struct tgt_session *t, s
 	size_t tasks = iscsip__target_task_total(cfg), ranges = ranges_count(cfg);
 
 	/* what a login touches stands together in front: an idle session keeps one page */
-	t->buckets = arena_take_array(a, bucket_count(cfg), sizeof *t->buckets, _Alignof(uint16_t));
+	t->buckets = arena_take_array(a, iscsip__target_task_buckets(cfg), sizeof *t->buckets, _Alignof(uint16_t));
 	t->park = arena_take_array(a, park_count(cfg), sizeof *t->park, _Alignof(uint16_t));
 	t->ddp = arena_take(a, iscsip_ddp_size(cfg->limits.max_r2ts), ISCSIP_DDP_ALIGN);
 	t->tasks = arena_take_array(a, tasks, sizeof *t->tasks, _Alignof(struct tgt_task));

@@ -21,15 +21,23 @@ uint16_t iscsip__target_task_total(const struct iscsip_config *cfg)
 	return (uint16_t)(cfg->limits.max_tasks + 2u * cfg->limits.max_conns);
 }
 
+/* Of the hash by tag: a power of two, so that chains are one task long on average when the window is full. */
+uint32_t iscsip__target_task_buckets(const struct iscsip_config *cfg)
+{
+	uint32_t n = 4;
+
+	while (n < cfg->limits.max_tasks)
+		n *= 2;
+	return n;
+}
+
 void iscsip__target_tasks_init(struct tgt_session *s)
 {
 	const struct iscsip_host *host = s->s.cfg->host;
-	uint32_t size = 4, shift = 30;
+	uint32_t size = iscsip__target_task_buckets(s->s.cfg), shift = 32;
 
-	while (size < iscsip__target_task_total(s->s.cfg)) {
-		size *= 2;
+	while (size >> (32 - shift) > 1)
 		shift--;
-	}
 	memset(s->buckets, 0, size * sizeof *s->buckets);
 	s->hash_shift = shift;
 	/* a secret multiplier: who chooses tags can not choose chains */
