@@ -15,6 +15,8 @@
  * - Somebody else truncates the file. Its size is looked at once a millisecond too, and what lies beyond is not pinned: the
  *   disk reads it and tells MEDIUM ERROR. Of what was pinned before, or in that millisecond, writev() says EFAULT, and
  *   the connection is closed; where the program itself looks at the bytes (a digest, VERIFY, EXTENDED COPY), there is a SIGBUS.
+ *   Only the rest of the last page that the file still has fails in silence: the kernel makes it zeroes in its place, and
+ *   in that millisecond they are sent. Who cuts a file must tell the target by SIGHUP anyway.
  * - The device cannot read a page that was evicted: likewise.
  *
  * A SIGBUS in a mapping neither ends the program nor lets wrong bytes pass for good ones: the handler puts a page of zeroes
