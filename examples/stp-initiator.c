@@ -61,6 +61,7 @@ static void on_done(void *user, struct iscsip_frame_exchange *x)
 	r->sense_len = x->result.sense_len;
 	memcpy(r->sense, x->result.sense, x->result.sense_len);
 	r->in_got = r->in_len ? x->result.moved : 0;
+	r->out_left = r->out_len ? x->result.residual : 0;
 	r->done(r);
 }
 

@@ -28,7 +28,8 @@ struct request {
 	uint8_t status;
 	uint16_t sense_len;
 	uint8_t sense[96];
-	uint32_t in_got;
+	uint32_t in_got;            /* bytes that came */
+	uint32_t out_left;          /* bytes that the target did not take */
 	unsigned tries;
 	_Alignas(16) uint8_t priv[]; /* the protocol's task */
 };

@@ -169,6 +169,9 @@ static void judge(struct transfer *t, struct slot *s)
 	} else if (!t->writing && r->in_got < s->blocks * t->cap.block_size) {
 		die("READ at LBA %llu: %u bytes came back, %u were asked for", (unsigned long long)s->lba, r->in_got,
 		    s->blocks * t->cap.block_size);
+	} else if (t->writing && r->out_left) {
+		die("WRITE at LBA %llu: the target did not take %u of %u bytes", (unsigned long long)s->lba, r->out_left,
+		    s->blocks * t->cap.block_size);
 	} else {
 		t->l->retried = 0;
 	}

@@ -55,6 +55,7 @@ static void on_task(void *user, struct iscsip_task *t)
 	r->status = t->result.status;
 	r->sense_len = t->result.sense_len;
 	r->in_got = t->result.in_len;
+	r->out_left = t->result.out_residual;
 	r->done(r);
 }
 

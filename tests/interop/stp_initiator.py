@@ -129,6 +129,30 @@ breaks("an unknown exchange", "originator exchange ID", oid=lambda f: f.oid ^ 0x
 breaks("another command's CDB", "originator buffer", obuf=bytes(16))
 
 
+@suite.test("a write that succeeds without its data is not taken for one that was done")
+def untaken():
+    def behave(f, stream):
+        if f.flags & WRITE:
+            stream.send(Frame(b"CMPT", f.oid, lun=f.lun, flags=WRITE, rid=5, obuf=f.obuf))
+        return bool(f.flags & WRITE)
+
+    target = serve(behave=behave)
+    text = stp(target, "write", "--lba", 8, "--from", suite.random_file("data", 4096), ok=(1,))
+    expect("WRITE at LBA 8: the target did not take 4096 of 4096 bytes" in text, text)
+
+
+@suite.test("a success without a responder exchange ID is found out")
+def no_exchange():
+    def behave(f, stream):
+        if f.flags & WRITE:
+            stream.send(Frame(b"CMPT", f.oid, lun=f.lun, flags=WRITE, obuf=f.obuf))
+        return bool(f.flags & WRITE)
+
+    target = serve(behave=behave)
+    text = stp(target, "write", "--lba", 8, "--from", suite.random_file("data", 4096), "--retry", 0, ok=(1,))
+    expect("responder exchange ID" in text, text)
+
+
 @suite.test("a target that does not answer is given up after the time limit")
 def silent():
     target = serve(behave=lambda f, stream: True)
