@@ -260,7 +260,8 @@ static void status_add(struct disk_req *r, uint64_t blocks, uint8_t provisioning
 
 static void status_told(struct disk_req *r)
 {
-	uint64_t rest = disk_bytes(r->lun, r->lun->blocks - r->lba);
+	/* the unit may have shrunk meanwhile, even below the first block that was asked for: that is then told alone */
+	uint64_t rest = r->lba < r->lun->blocks ? disk_bytes(r->lun, r->lun->blocks - r->lba) : 0;
 	uint64_t len = r->st.len < rest ? r->st.len : rest;
 
 	if (r->result != ISCSIP_STORAGE_OK) {
@@ -278,7 +279,7 @@ static void status_more(struct disk_req *r)
 	struct disk_lun *lun = r->lun;
 
 	/* the storage is asked a bounded number of times */
-	if (r->lba == lun->blocks || r->arg[1] == r->arg[0] || r->arg[2] == 2 * STATUS_MOST) {
+	if (r->lba >= lun->blocks || r->arg[1] == r->arg[0] || r->arg[2] == 2 * STATUS_MOST) {
 		iscsip__disk_reply(r, load_be32(r->cdb + 10), make_status);
 		return;
 	}

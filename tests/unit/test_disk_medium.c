@@ -504,6 +504,38 @@ static void lba_status_tells_the_extents(void **state)
 	}
 }
 
+/* The storage is asked for one extent after the other; the unit shrinks in between. */
+static void lba_status_stays_within_a_unit_that_shrinks(void **state)
+{
+	static const uint64_t sizes[] = { 150, 120, 95, 90, 50, 1 };
+	uint8_t cdb[16] = { 0x9e, 0x12 };
+	unsigned i, answers;
+
+	(void)state;
+	store_be64(cdb + 2, 90);
+	store_be32(cdb + 10, 8 + 3 * 16);
+	for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		for (answers = 0; answers < 3; answers++) {
+			struct rig *r = rig_new(RIG_DEFERRED, ISCSIP_LUN_THIN);
+			struct rig_cmd *c;
+			unsigned k;
+
+			fill(r, 100, 50, 1);
+			c = rig_begin(r, 0, 0, cdb, 16, NULL, 0, 8 + 3 * 16, ISCSIP_ATTR_SIMPLE, false);
+			for (k = 0; k < answers; k++)
+				rig_storage_run(r);
+			assert_int_equal(iscsip_disk_lun_resize(r->disk, 0, sizes[i]), ISCSIP_OK);
+			rig_pump(r);
+			assert_good(c);
+			/* what the storage has told by now, and no extent that begins beyond the end but the first */
+			assert_true(load_be64(c->in + 8) == 90 && load_be32(c->in + 16) >= 1);
+			if (c->in_done > 24)
+				assert_true(load_be64(c->in + 24) < (answers > 1 ? 2048 : sizes[i]));
+			rig_free(r);
+		}
+	}
+}
+
 static void pre_fetch_meets_its_condition(void **state)
 {
 	static const uint8_t cdb[10] = { 0x34, 0x02, 0, 0, 0, 4, 0, 0, 8 }, beyond[10] = { 0x34, 0, 0, 0, 0x08, 0, 0, 0, 1 };
@@ -541,6 +573,7 @@ int main(void)
 		cmocka_unit_test(unmap_lists_are_read_as_far_as_all_lengths_agree),
 		cmocka_unit_test(unmap_keeps_the_limits_of_the_page_b0),
 		cmocka_unit_test(lba_status_tells_the_extents),
+		cmocka_unit_test(lba_status_stays_within_a_unit_that_shrinks),
 		cmocka_unit_test(pre_fetch_meets_its_condition),
 	};
 
