@@ -260,7 +260,7 @@ static void status_add(struct disk_req *r, uint64_t blocks, uint8_t provisioning
 
 static void status_told(struct disk_req *r)
 {
-	/* the unit may have shrunk meanwhile, even below the first block that was asked for: that is then told alone */
+	/* the unit may have shrunk meanwhile; below the block that was asked for, that one is told alone */
 	uint64_t rest = r->lba < r->lun->blocks ? disk_bytes(r->lun, r->lun->blocks - r->lba) : 0;
 	uint64_t len = r->st.len < rest ? r->st.len : rest;
 
@@ -269,7 +269,8 @@ static void status_told(struct disk_req *r)
 		return;
 	}
 	len >>= r->lun->shift;
-	status_add(r, len ? len : 1, r->st.provisioning);
+	if (len || r->arg[1] == 0)
+		status_add(r, len ? len : 1, r->st.provisioning);
 	r->arg[2]++;
 	status_more(r);
 }
