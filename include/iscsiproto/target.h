@@ -160,7 +160,8 @@ ISCSIP_API bool iscsip_target_session_idle(const struct iscsip_session *s);
  * @brief Sends an Asynchronous Message on a connection (RFC 7143 11.9).
  *
  * ISCSIP_ASYNC_LOGOUT starts the logout limit: a connection that is not logged out after param[2] seconds is closed.
- * ISCSIP_ASYNC_DROP_CONNECTION and ISCSIP_ASYNC_DROP_SESSION close what they say once they were sent.
+ * ISCSIP_ASYNC_DROP_CONNECTION and ISCSIP_ASYNC_DROP_SESSION close what they say once they were sent. What FastAbort asks for
+ * (ISCSIP_ASYNC_TASK_TERMINATION) is sent without the host when iscsip_cmd_abort() is called.
  * @param[in,out] c a connection in full feature phase of a normal session (a discovery session knows none: 7.4.3).
  * @param[in] a the message; copied, but for its data, which stays in place until the connection is closed or the next
  *     message was taken.

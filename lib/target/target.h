@@ -39,7 +39,8 @@ enum tgt_item_kind {
 	TGT_ITEM_REJECT, /* Rejects of a connection */
 	TGT_ITEM_WINDOW, /* NOP-In that tells of the window */
 	TGT_ITEM_PING,   /* NOP-In that asks for an answer */
-	TGT_ITEM_ASYNC   /* Asynchronous Message */
+	TGT_ITEM_ASYNC,  /* Asynchronous Message of the host */
+	TGT_ITEM_NOTICE  /* Asynchronous Messages about tasks that others aborted (FastAbort) */
 };
 
 enum tgt_kind { TGT_COMMAND, TGT_TMF, TGT_TEXT, TGT_NOP, TGT_LOGOUT };
@@ -79,7 +80,9 @@ enum tgt_flag {
 	TGT_CONT = 1u << 24,     /* text: C was set in the request */
 	TGT_FINAL = 1u << 25,    /* text: F was set in the request */
 	TGT_PLACING = 1u << 26,  /* the host was asked for a buffer and will answer later */
-	TGT_TURN = 1u << 27      /* its turn has come: it was delivered */
+	TGT_TURN = 1u << 27,     /* its turn has come: it was delivered */
+	TGT_NOTICE = 1u << 28,   /* aborted by others, with FastAbort: held until the initiator acknowledges the message */
+	TGT_TELL = 1u << 29      /* that message is not made yet */
 };
 
 /* Why the transport ends a command: the rows of RFC 7143 11.4.7.2. */
@@ -135,7 +138,7 @@ struct tgt_task {
 	uint32_t in_off;            /* bytes sent */
 	uint32_t in_burst;          /* bytes of the sequence */
 	uint32_t in_pdus;           /* Data-In PDUs sent */
-	uint32_t datasn;            /* DataSN and R2TSN: one sequence (4.2.2.4) */
+	uint32_t datasn;            /* DataSN and R2TSN: one sequence (4.2.2.4); with TGT_NOTICE: StatSN of the message */
 	struct iscsip_vec_cursor in_at;
 	struct iscsip_cmd_status status;
 	uint8_t cdb[16];
@@ -282,7 +285,7 @@ struct tgt_conn {
 
 	struct tgt_reject reject[TGT_REJECTS];
 	uint8_t reject_next;                /* the one that is made next */
-	struct conn_item reject_item, window_item, ping_item, async_item;
+	struct conn_item reject_item, window_item, ping_item, async_item, notice_item;
 
 	uint8_t *ping;                      /* ping_max bytes for echoes */
 	struct iscsip_vec ping_vec;         /* lent memory that ping data is arriving in */
@@ -294,6 +297,7 @@ struct tgt_conn {
 	struct iscsip_async_message async;
 	bool async_used;
 	iscsip_time logout_by;
+	iscsip_time notice_by;              /* when the acknowledgment of a notice is due */
 
 	struct tgt_text text;
 };
@@ -524,6 +528,11 @@ static inline struct tgt_residual tgt_residual_of(uint32_t expected, uint32_t to
 
 /* No answer will be sent. With `drain` the answers to its R2Ts are waited for. The task may be gone after it. */
 void iscsip__target_abort(struct tgt_task *t, bool drain);
+/*
+ * It is aborted by others than its connection's initiator. With FastAbort that one is told by an Asynchronous Message, and the
+ * task and its tags stay until it has acknowledged that (RFC 7143 4.2.3.4 c, d, g); its answers to R2Ts are not waited for.
+ */
+void iscsip__target_abort_told(struct tgt_task *t);
 /* All tasks that `which` picks; `arg` is its own. */
 typedef bool tgt_pick(const struct tgt_task *t, const void *arg);
 void iscsip__target_abort_all(struct tgt_session *s, tgt_pick *which, const void *arg, bool drain);
@@ -571,6 +580,9 @@ enum conn_made iscsip__target_logout_make(struct iscsip_conn *c, struct tgt_task
 
 enum conn_made iscsip__target_async_make(struct iscsip_conn *c);
 void iscsip__target_async_gone(struct iscsip_conn *c);
+enum conn_made iscsip__target_notice_make(struct iscsip_conn *c);
+/* A NOP-Out that answers nothing: it acknowledges what was told of its logical unit. */
+void iscsip__target_notice_acked(struct iscsip_conn *c);
 
 /* Refuses c->pdu; the header is that in `bhs` (with its additional headers behind), or made from c->pdu where NULL. */
 int iscsip__target_reject(struct iscsip_conn *c, uint8_t reason, const uint8_t *bhs);

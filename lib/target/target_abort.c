@@ -33,10 +33,12 @@ static void command_close(struct tgt_task *t, bool drain)
 	}
 }
 
-/* Nobody will answer its R2Ts any more. */
+/* Nobody will answer its R2Ts any more, nor a message about it. */
 static void drain_end(struct tgt_task *t)
 {
-	iscsip__target_r2t_release_all(t);
+	t->flags &= ~(uint32_t)(TGT_NOTICE | TGT_TELL);
+	if (t->flags & TGT_DRAIN)
+		iscsip__target_r2t_release_all(t);
 	(void)iscsip__target_task_put(t);
 }
 
@@ -46,7 +48,7 @@ void iscsip__target_abort(struct tgt_task *t, bool drain)
 	bool told = t->cmd.flags & ISCSIP_CMD_ABORTED;
 
 	if (t->flags & TGT_OVER) {
-		if (t->flags & TGT_DRAIN && !drain)
+		if (t->flags & (TGT_DRAIN | TGT_NOTICE) && !drain)
 			drain_end(t);
 		return;
 	}
@@ -69,6 +71,18 @@ void iscsip__target_abort(struct tgt_task *t, bool drain)
 	(void)iscsip__target_task_put(t);
 }
 
+void iscsip__target_abort_told(struct tgt_task *t)
+{
+	bool tell = t->ses->s.params.task_reporting == ISCSIP_TASK_REPORTING_FAST_ABORT && !(t->flags & TGT_OVER) && t->c &&
+		    t->c->state == ISCSIP_CONN_FULL_FEATURE;
+
+	if (tell) {
+		t->flags |= TGT_NOTICE | TGT_TELL;
+		iscsip__conn_queue(t->c, &tgt_conn_of(t->c)->notice_item, CONN_Q_ANSWER);
+	}
+	iscsip__target_abort(t, tell);
+}
+
 void iscsip__target_abort_all(struct tgt_session *s, tgt_pick *which, const void *arg, bool drain)
 {
 	unsigned i;
@@ -84,6 +98,6 @@ int iscsip__target_abort_cmd(struct iscsip_cmd *cmd)
 
 	if (!(t->flags & TGT_DEVICE) || t->flags & TGT_ABORTED || cmd->flags & ISCSIP_CMD_ABORTED)
 		return ISCSIP_ESTATE;
-	iscsip__target_abort(t, false);
+	iscsip__target_abort_told(t);
 	return ISCSIP_OK;
 }

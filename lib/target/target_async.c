@@ -2,6 +2,11 @@
 /*
  * Asynchronous Messages (RFC 7143 11.9), one at a time on a connection. It owns what they entail at this side: a time limit
  * for the logout that was asked for, and closing what was said to be dropped once that was said.
+ *
+ * Notices are messages of this role itself: with FastAbort, one for each logical unit with tasks on the connection that
+ * others have aborted (4.2.3.4 d, 4.2.3.5). The tasks are their queue: TGT_TELL until the message is made, TGT_NOTICE until
+ * the initiator has acknowledged it by a NOP-Out for that unit. A task is held for so long, which narrows the command window
+ * of an initiator that does not acknowledge; after logout_timeout_ms its connection is dropped.
  */
 #include "base/bytes.h"
 #include "target/target.h"
@@ -100,4 +105,79 @@ void iscsip__target_async_gone(struct iscsip_conn *c)
 			(void)iscsip__conn_fail(dropped, ISCSIP_EHOST, 0, 0);
 	}
 	tgt_leave(s);
+}
+
+/* --- notices --- */
+
+static bool notice_is_of(const struct tgt_task *t, const struct iscsip_conn *c, uint32_t flag)
+{
+	return t->ses && t->c == c && t->flags & flag;
+}
+
+static struct tgt_task *notice_next(const struct iscsip_conn *c, uint32_t flag)
+{
+	struct tgt_session *s = tgt_session_of(c);
+	unsigned i;
+
+	for (i = 0; i < s->fresh; i++)
+		if (notice_is_of(&s->tasks[i], c, flag))
+			return &s->tasks[i];
+	return NULL;
+}
+
+/* All of the unit's tasks are told by one message. */
+static void notice_told(const struct iscsip_conn *c, uint64_t lun, uint32_t statsn)
+{
+	struct tgt_session *s = tgt_session_of(c);
+	unsigned i;
+
+	for (i = 0; i < s->fresh; i++) {
+		struct tgt_task *t = &s->tasks[i];
+
+		if (!notice_is_of(t, c, TGT_TELL) || t->cmd.lun != lun)
+			continue;
+		t->flags &= ~(uint32_t)TGT_TELL;
+		t->datasn = statsn;
+	}
+}
+
+enum conn_made iscsip__target_notice_make(struct iscsip_conn *c)
+{
+	const struct tgt_task *t = notice_next(c, TGT_TELL);
+	struct tgt_conn *tc = tgt_conn_of(c);
+	struct iscsip_pdu pdu;
+
+	if (!t)
+		return CONN_MADE_NONE;
+	memset(&pdu, 0, sizeof pdu);
+	pdu.opcode = ISCSIP_OP_ASYNC;
+	pdu.final = true;
+	pdu.itt = ISCSIP_TAG_NONE;
+	pdu.lun = t->cmd.lun;
+	pdu.async.event = ISCSIP_ASYNC_TASK_TERMINATION;
+	tgt_stamp(c, tgt_session_of(c), &pdu.reply, true);
+	notice_told(c, pdu.lun, pdu.reply.statsn);
+	iscsip__conn_seal(c, iscsip__conn_unit(c), &pdu, false);
+	if (c->cfg->logout_timeout_ms && tc->notice_by == ISCSIP_TIME_NEVER)
+		tc->notice_by = c->now + c->cfg->logout_timeout_ms;
+	return notice_next(c, TGT_TELL) ? CONN_MADE_MORE : CONN_MADE_LAST;
+}
+
+void iscsip__target_notice_acked(struct iscsip_conn *c)
+{
+	struct tgt_session *s = tgt_session_of(c);
+	struct tgt_conn *tc = tgt_conn_of(c);
+	unsigned i;
+
+	if (tc->notice_by == ISCSIP_TIME_NEVER && !notice_next(c, TGT_NOTICE))
+		return;
+	for (i = 0; i < s->fresh; i++) {
+		struct tgt_task *t = &s->tasks[i];
+
+		if (notice_is_of(t, c, TGT_NOTICE) && !(t->flags & TGT_TELL) && t->cmd.lun == c->pdu.lun &&
+		    serial_lt(t->datasn, c->expstatsn))
+			iscsip__target_abort(t, false);
+	}
+	if (!notice_next(c, TGT_NOTICE))
+		tc->notice_by = ISCSIP_TIME_NEVER;
 }

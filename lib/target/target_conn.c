@@ -44,6 +44,8 @@ static struct tgt_conn *conn_carve_role(struct iscsip_conn *c, struct arena *a, 
 	tc->window_item.kind = TGT_ITEM_WINDOW;
 	tc->ping_item.kind = TGT_ITEM_PING;
 	tc->async_item.kind = TGT_ITEM_ASYNC;
+	tc->notice_item.kind = TGT_ITEM_NOTICE;
+	tc->notice_by = ISCSIP_TIME_NEVER;
 	return tc;
 }
 
@@ -415,6 +417,9 @@ static enum conn_made role_make(struct iscsip_conn *c, struct conn_item *item)
 	case TGT_ITEM_ASYNC:
 		made = iscsip__target_async_make(c);
 		break;
+	case TGT_ITEM_NOTICE:
+		made = iscsip__target_notice_make(c);
+		break;
 	default:
 		made = iscsip__target_ping_make(c, item->kind == TGT_ITEM_PING);
 	}
@@ -454,13 +459,15 @@ static void role_gone(struct iscsip_conn *c, struct tx_unit *u)
 
 static iscsip_time role_deadline(const struct iscsip_conn *c)
 {
-	return tgt_conn_of(c)->logout_by;
+	const struct tgt_conn *tc = tgt_conn_of(c);
+
+	return tc->logout_by < tc->notice_by ? tc->logout_by : tc->notice_by;
 }
 
-/* The initiator did not log out in the time it was given (11.9.1, event 1). */
+/* The initiator did not log out in the time it was given (11.9.1, event 1), or leaves a notice unacknowledged (event 5). */
 static int role_tick(struct iscsip_conn *c)
 {
-	tgt_conn_of(c)->logout_by = ISCSIP_TIME_NEVER;
+	tgt_conn_of(c)->logout_by = tgt_conn_of(c)->notice_by = ISCSIP_TIME_NEVER;
 	return iscsip__conn_fail(c, ISCSIP_ETIMEDOUT, 0, 0);
 }
 

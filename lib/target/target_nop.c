@@ -46,12 +46,14 @@ static void ping_place(struct iscsip_conn *c, struct tgt_task *t)
 	}
 }
 
-/* An answer to a ping of ours; the connection room has seen by now that the peer is alive. */
+/* An answer to a ping of ours, or an acknowledgment of what was sent; the connection room has seen by now that the peer is alive. */
 static int pong(struct iscsip_conn *c)
 {
 	struct tgt_conn *tc = tgt_conn_of(c);
 
-	if (c->pdu.nop_out.ttt != ISCSIP_TAG_NONE) {
+	if (c->pdu.nop_out.ttt == ISCSIP_TAG_NONE) {
+		iscsip__target_notice_acked(c);
+	} else {
 		if (c->pdu.nop_out.ttt != tc->ping_ttt)
 			(void)iscsip__target_reject(c, ISCSIP_REJECT_FIELD, NULL);
 		else

@@ -251,7 +251,7 @@ static void task_end(struct tgt_task *t)
 
 bool iscsip__target_task_put(struct tgt_task *t)
 {
-	if (!(t->flags & TGT_OVER) || t->flags & (TGT_HELD | TGT_DRAIN) || t->tx_units || conn_queued(&t->item))
+	if (!(t->flags & TGT_OVER) || t->flags & (TGT_HELD | TGT_DRAIN | TGT_NOTICE) || t->tx_units || conn_queued(&t->item))
 		return false;
 	if (t->pins) {
 		t->ses->reap = true;

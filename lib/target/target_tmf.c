@@ -3,7 +3,8 @@
  * Task management (RFC 7143 4.2.3, 11.5, 11.6; RFC 7144 6). It owns the stages of a request, which is a task like any other:
  *
  *   COMMANDS   all commands before it have to be there (4.2.3.3 b); a target reset plugs the numbers instead
- *   TAGS       its tasks are aborted; the initiator still answers their R2Ts (4.2.3.3 a). FastAbort: it does not (4.2.3.4)
+ *   TAGS       its tasks are aborted; the initiator still answers their R2Ts (4.2.3.3 a). FastAbort: it does not (4.2.3.4), and is
+ *              told of those on its other connections (target_async.c)
  *   DEVICE     the device server has the request; for functions that affect only this session it may have no part in it
  *   FENCE      responses on other connections of the session have to be acknowledged first (4.2.2.3.3)
  *   ANSWERED   the response is queued, behind every response that was queued before
@@ -243,7 +244,8 @@ static bool tags_are_answered(const struct tgt_task *t)
 	unsigned i;
 
 	for (i = 0; i < s->fresh; i++)
-		if (s->tasks[i].ses && s->tasks[i].flags & TGT_DRAIN && affects(&s->tasks[i], t))
+		if (s->tasks[i].ses && s->tasks[i].flags & TGT_DRAIN && !(s->tasks[i].flags & TGT_NOTICE) &&
+		    affects(&s->tasks[i], t))
 			return false;
 	return true;
 }
@@ -267,15 +269,22 @@ static bool affects_here(const struct tgt_task *ref, const void *t)
 
 /*
  * With FastAbort the initiator sends nothing more for R2Ts of the request's own connection (4.2.3.4 a); on other connections
- * it goes on until it is told otherwise.
+ * it is told to stop by an Asynchronous Message (d 2).
  */
 static void abort_many(struct tgt_task *t)
 {
 	struct tgt_session *s = t->ses;
 
-	if (s->s.params.task_reporting == ISCSIP_TASK_REPORTING_FAST_ABORT)
-		iscsip__target_abort_all(s, affects_here, t, false);
-	iscsip__target_abort_all(s, affects, t, true);
+	unsigned i;
+
+	if (s->s.params.task_reporting != ISCSIP_TASK_REPORTING_FAST_ABORT) {
+		iscsip__target_abort_all(s, affects, t, true);
+		return;
+	}
+	iscsip__target_abort_all(s, affects_here, t, false);
+	for (i = 0; i < s->fresh; i++)
+		if (s->tasks[i].ses && affects(&s->tasks[i], t) && !(s->tasks[i].flags & TGT_OVER))
+			iscsip__target_abort_told(&s->tasks[i]);
 }
 
 static void many_step(struct tgt_task *t)
