@@ -277,6 +277,33 @@ static void data_for_an_exchange_that_is_over_ends_the_connection(void **state)
 	assert_memory_equal(s->before, s->r->medium, sizeof s->before);
 }
 
+/* The ID that the slot of an exchange which is over will have next, and one of a slot that was never used. */
+static void data_for_an_exchange_to_come_ends_the_connection(void **state)
+{
+	for (uint32_t ahead = 0x10000; ahead; ahead = ahead == 1 ? 0 : 1) {
+		struct scene *s = *state;
+		struct iscsip_frame f;
+
+		for (uint32_t i = 0; i < 2; i++) {
+			f = frame_rig_last(s->r, TO_INITIATOR);
+			f.event = ISCSIP_FRAME_XFER;
+			f.sequence = 1 + i;
+			f.flags = (uint16_t)(ISCSIP_FRAME_WRITE | (i ? ISCSIP_FRAME_FINAL : 0));
+			exchange(s->r, &f, data);
+		}
+		assert_int_equal(iscsip_frame_conn_open(s->r->t), 0);
+		memcpy(s->before, s->r->medium, sizeof s->before);
+		f.sequence = 3;
+		f.responder_id += ahead;
+		exchange(s->r, &f, data);
+		assert_int_equal(iscsip_frame_conn_error(s->r->t)->rule, ISCSIP_FRAME_RULE_RESPONDER_ID);
+		assert_memory_equal(s->before, s->r->medium, sizeof s->before);
+		frame_rig_free(s->r);
+		free(s);
+		assert_int_equal(setup(state), 0);
+	}
+}
+
 static void xfer_for_a_read_ends_the_connection(void **state)
 {
 	struct frame_rig *r = fresh();
@@ -512,6 +539,7 @@ int main(void)
 		T(the_handle_of_a_grant_that_is_used_up_ends_the_connection),
 		cmocka_unit_test(a_write_may_be_cut_at_every_byte),
 		T(data_for_an_exchange_that_is_over_ends_the_connection),
+		T(data_for_an_exchange_to_come_ends_the_connection),
 		cmocka_unit_test(xfer_for_a_read_ends_the_connection),
 		cmocka_unit_test(xfer_before_the_grant_ends_the_connection),
 		cmocka_unit_test(a_huge_expectation_costs_nothing_until_the_device_server_wants_it),

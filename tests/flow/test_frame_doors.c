@@ -230,6 +230,7 @@ static void try_all_doors(struct frame_rig *r, struct iscsip_frame_exchange *x)
 	answers[3] = iscsip_frame_conn_tx_next(r->i, vec, 8, r->now);
 	answers[4] = (int)iscsip_frame_conn_tx_pull(r->i, b, 1, r->now);
 	answers[5] = iscsip_frame_conn_tick(r->i, r->now);
+	iscsip_frame_conn_closed(r->i, r->now);
 	inside = r;
 }
 
@@ -245,6 +246,8 @@ static void the_doors_are_shut_inside_callbacks(void **state)
 	assert_ptr_equal(inside, r);
 	for (int i = 0; i < 6; i++)
 		assert_int_equal(answers[i], ISCSIP_ESTATE);
+	assert_int_equal(iscsip_frame_conn_error(r->i)->code, ISCSIP_OK);
+	assert_int_equal(iscsip_frame_conn_want(r->i), ISCSIP_WANT_RX);
 }
 
 static void the_host_is_woken_once_when_an_answer_comes_from_outside_the_doors(void **state)
@@ -267,6 +270,61 @@ static void the_host_is_woken_once_when_an_answer_comes_from_outside_the_doors(v
 	assert_int_equal(iscsip_frame_conn_want(r->t), ISCSIP_WANT_RX | ISCSIP_WANT_TX);
 	frame_rig_run(r);
 	assert_int_equal(r->done, 2);
+}
+
+static void what_happens_inside_the_doors_wakes_nobody(void **state)
+{
+	struct frame_rig *r = *state;
+	static struct iscsip_frame_exchange x;
+	struct iscsip_vec vec;
+
+	frame_rig_open(r);
+	frame_rig_write(r, &x, &vec, buffer[0], 0, 8); /* the device server answers at once */
+	assert_int_equal(r->wakes, 1);
+	frame_rig_run(r);
+	assert_int_equal(r->done, 1);
+	assert_int_equal(r->wakes, 1);
+}
+
+static void no_more_frames_are_made_than_the_list_has_room_for(void **state)
+{
+	struct frame_rig *r = *state;
+	static struct iscsip_frame_exchange x[8];
+	struct iscsip_frame_stats st;
+	struct iscsip_vec list[6];
+
+	frame_rig_open(r);
+	for (int i = 0; i < 8; i++)
+		frame_rig_test_unit_ready(r, &x[i]);
+	assert_true(iscsip_frame_conn_tx_next(r->i, list, 6, r->now) > 0);
+	iscsip_frame_conn_stats(r->i, &st);
+	assert_int_equal(st.tx_frames, 3); /* each may have two pieces */
+	frame_rig_run(r);
+	assert_int_equal(r->done, 8);
+}
+
+/* A piece of which nothing is to be sent, and the status right behind it: the exchange is in line already. */
+static void an_exchange_that_is_in_line_does_not_queue_again(void **state)
+{
+	struct frame_rig *r = *state;
+	static struct iscsip_frame_exchange x[3];
+	struct iscsip_vec vec[3], piece = { buffer[2], 512 };
+
+	r->manner.hold = true;
+	frame_rig_open(r);
+	for (int i = 0; i < 3; i++)
+		frame_rig_read(r, &x[i], &vec[i], buffer[i], (uint32_t)i, 1);
+	frame_rig_run(r);
+	assert_int_equal(iscsip_cmd_send_data(frame_rig_find(r, x[0].id)->cmd, &piece, 1, 0, true), ISCSIP_OK);
+	assert_int_equal(iscsip_cmd_send_data(frame_rig_find(r, x[1].id)->cmd, &piece, 1, 512, true), ISCSIP_OK);
+	assert_int_equal(iscsip_cmd_send_data(frame_rig_find(r, x[2].id)->cmd, &piece, 1, 512, true), ISCSIP_OK);
+	for (int i = 0; i < 3; i++)
+		frame_rig_complete(frame_rig_find(r, x[i].id), 0);
+	r->script[0] = 0;
+	frame_rig_run(r);
+	assert_string_equal(r->script, "<CMPT <XFER+512 <XFER+512");
+	assert_int_equal(r->done, 3);
+	assert_int_equal(x[0].result.residual, 512);
 }
 
 static void control_frames_go_before_data(void **state)
@@ -559,6 +617,28 @@ static void a_peer_that_takes_nothing_is_given_up_by_the_target(void **state)
 	assert_int_equal(iscsip_frame_conn_error(r->t)->rule, ISCSIP_FRAME_RULE_STALLED);
 }
 
+static void an_initiators_own_time_is_all_that_bounds_its_sending(void **state)
+{
+	struct frame_rig *r = *state;
+	static struct iscsip_frame_exchange x;
+	struct iscsip_vec list[8];
+
+	r->icfg.exchange_timeout_ms = 5000;
+	frame_rig_open(r);
+	memset(&x, 0, sizeof x);
+	x.timeout_ms = 60000;
+	assert_int_equal(iscsip_frame_submit(r->i, &x, r->now), ISCSIP_OK);
+	assert_int_equal(iscsip_frame_conn_tx_next(r->i, list, 8, r->now), 1); /* and the transport takes nothing */
+	assert_true(iscsip_frame_conn_deadline(r->i) == 61000);
+	r->now = 60999;
+	assert_int_equal(iscsip_frame_conn_tick(r->i, r->now), ISCSIP_OK);
+	r->now = 61000;
+	assert_int_equal(iscsip_frame_conn_tick(r->i, r->now), ISCSIP_ETIMEDOUT);
+	assert_int_equal(iscsip_frame_conn_error(r->i)->rule, ISCSIP_FRAME_RULE_EXCHANGE_DUE);
+	iscsip_frame_conn_closed(r->i, r->now);
+	assert_int_equal(x.result.stage, ISCSIP_FRAME_UNSENT);
+}
+
 static void an_answer_that_comes_late_from_storage_has_its_time_from_when_it_goes_out(void **state)
 {
 	struct frame_rig *r = *state;
@@ -654,6 +734,24 @@ static void a_target_that_closes_answers_busy_and_finishes_what_is_open(void **s
 	frame_rig_run(r);
 	assert_int_equal(iscsip_frame_conn_want(r->t), ISCSIP_WANT_CLOSE);
 	assert_int_equal(x.result.status, 0);
+}
+
+static void a_target_that_closes_tells_busy_before_it_is_gone(void **state)
+{
+	struct frame_rig *r = *state;
+	static struct iscsip_frame_exchange x;
+
+	frame_rig_open(r);
+	frame_rig_test_unit_ready(r, &x);
+	frame_rig_collect(r, TO_TARGET); /* on the way when the target begins to close */
+	assert_int_equal(iscsip_frame_conn_close(r->t, r->now), ISCSIP_OK);
+	assert_int_equal(iscsip_frame_conn_want(r->t), ISCSIP_WANT_CLOSE);
+	assert_int_equal(iscsip_frame_conn_rx_push(r->t, r->wire[TO_TARGET].p, 68, r->now), 68);
+	r->wire[TO_TARGET].len = 0;
+	assert_int_equal(iscsip_frame_conn_want(r->t), ISCSIP_WANT_RX | ISCSIP_WANT_TX);
+	frame_rig_run(r);
+	assert_int_equal(x.result.status, 0x08);
+	assert_int_equal(iscsip_frame_conn_want(r->t), ISCSIP_WANT_CLOSE);
 }
 
 static void a_close_that_does_not_come_to_its_end_is_cut_short(void **state)
@@ -804,6 +902,9 @@ int main(void)
 		T(without_tx_hold_there_is_nothing_to_release),
 		T(the_doors_are_shut_inside_callbacks),
 		T(the_host_is_woken_once_when_an_answer_comes_from_outside_the_doors),
+		T(what_happens_inside_the_doors_wakes_nobody),
+		T(no_more_frames_are_made_than_the_list_has_room_for),
+		T(an_exchange_that_is_in_line_does_not_queue_again),
 		T(control_frames_go_before_data),
 		T(the_trace_tells_headers_and_data_of_both_directions),
 		T(a_header_that_is_refused_is_traced_whole),
@@ -815,10 +916,12 @@ int main(void)
 		T(an_exchange_that_is_not_answered_in_time_fails_the_initiators_connection),
 		T(a_target_gives_granted_data_a_time_and_its_own_storage_none),
 		T(a_peer_that_takes_nothing_is_given_up_by_the_target),
+		T(an_initiators_own_time_is_all_that_bounds_its_sending),
 		T(an_answer_that_comes_late_from_storage_has_its_time_from_when_it_goes_out),
 		T(a_connection_that_is_idle_for_too_long_fails),
 		T(an_orderly_close_waits_for_open_exchanges_and_opens_no_more),
 		T(a_target_that_closes_answers_busy_and_finishes_what_is_open),
+		T(a_target_that_closes_tells_busy_before_it_is_gone),
 		T(a_close_that_does_not_come_to_its_end_is_cut_short),
 		T(every_open_exchange_is_given_back_once_with_what_is_known_of_it),
 		T(a_target_aborts_what_the_device_server_has_and_frees_it_when_completed),

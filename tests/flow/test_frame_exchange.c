@@ -847,6 +847,23 @@ static void sense_data_of_no_known_format_is_left_out(void **state)
 	assert_int_equal(x.result.sense_len, 0);
 }
 
+static void sense_data_beside_another_status_is_left_out(void **state)
+{
+	struct frame_rig *r = *state;
+	static struct iscsip_frame_exchange x;
+
+	r->manner.status = 0x18; /* RESERVATION CONFLICT */
+	r->manner.sense = medium_error;
+	r->manner.sense_len = sizeof medium_error;
+	frame_rig_open(r);
+	frame_rig_test_unit_ready(r, &x);
+	frame_rig_run(r);
+	assert_int_equal(x.result.err, ISCSIP_OK);
+	assert_int_equal(x.result.status, 0x18);
+	assert_int_equal(x.result.sense_len, 0);
+	assert_int_equal(frame_rig_last(r, TO_INITIATOR).flags, 0);
+}
+
 static void a31_a33_one_object_serves_either_role_and_says_which_frames_it_sends(void **state)
 {
 	struct frame_rig *r = *state;
@@ -903,6 +920,7 @@ int main(void)
 		T(a_target_failure_is_told_as_internal_target_failure),
 		T(sense_in_descriptor_format_is_told_in_fixed_format),
 		T(sense_data_of_no_known_format_is_left_out),
+		T(sense_data_beside_another_status_is_left_out),
 		T(a31_a33_one_object_serves_either_role_and_says_which_frames_it_sends),
 	};
 
