@@ -3,6 +3,7 @@
 """Our stp-initiator against a target in Python, written from docs/frame-protocol.md alone."""
 import re
 import socket
+import threading
 
 from harness import BIN, Suite, expect, run, same_bytes
 from stp_peer import BUSY, FINAL, READ, WRITE, Disk, Frame, Target
@@ -60,6 +61,42 @@ def load():
     expect(starts > 100, "exchanges:", starts)
 
 
+@suite.test("exchanges mix burst by burst, end in any order, and with a status in the last XFER or behind it")
+def mixed():
+    held, lock, most = [], threading.Lock(), [0]
+
+    def answer_all(stream):
+        with lock:
+            batch = [(f, target.disk.execute(f.lun, f.obuf, None)[2]) for f in reversed(held)]
+            held.clear()
+        most[0] = max(most[0], len(batch))
+        for at in range(0, max(len(data) for _, data in batch), 5000):
+            for f, data in batch:
+                part, last, rid = data[at:at + 5000], at + 5000 >= len(data), f.oid ^ 0x5a5a5a5a
+                if part:
+                    final = FINAL if last and f.oid & 1 else 0
+                    stream.send(Frame(b"XFER", f.oid, flags=READ | final, rid=rid, obuf=f.obuf, length=len(part), data=part))
+                    if last and not final:
+                        stream.send(Frame(b"CMPT", f.oid, flags=READ, rid=rid, obuf=f.obuf, length=len(data)))
+
+    def behave(f, stream):
+        if f.obuf[0] not in (0x28, 0x88, 0xa8):
+            return False
+        with lock:
+            held.append(f)
+            if len(held) == 1:
+                threading.Timer(0.05, answer_all, [stream]).start()
+        return True
+
+    target = serve(behave=behave)
+    target.disk.data[:SIZE] = open(suite.random_file("data", SIZE), "rb").read()
+    back = suite.path("back")
+    stp(target, "read", "--lba", 0, "--blocks", SIZE // 512, "--to", back)
+    same_bytes(suite.path("data"), back)
+    expect(most[0] > 1, "exchanges at once:", most[0])
+    no_problems(target)
+
+
 @suite.test("a medium error is told with its sense")
 def medium_error():
     target = serve()
@@ -98,7 +135,7 @@ def lost():
 
 
 def breaks(name, words, **wrong):
-    """The target answers the first READ (10, 12 or 16) with one good and one broken XFER; the tool has to say so and not to hang."""
+    """The target answers the first READ (10, 12 or 16) with one broken XFER; the tool has to say so and not hang."""
     def test():
         def behave(f, stream):
             if f.obuf[0] not in (0x28, 0x88, 0xa8):
