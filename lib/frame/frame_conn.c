@@ -19,15 +19,19 @@
 
 void iscsip_frame_config_init(struct iscsip_frame_config *cfg, size_t struct_size)
 {
+	struct iscsip_frame_config c;
+
+	memset(&c, 0, sizeof c);
+	c.struct_size = struct_size;
+	c.limits.max_exchanges = 64;
+	c.limits.max_tx_frames = 64;
+	c.limits.max_burst = 1024u * 1024u;
+	c.limits.max_rx_transfer = UINT32_MAX;
+	c.sync = ISCSIP_FRAME_SYNC;
+	c.exchange_timeout_ms = 30000;
+	c.close_timeout_ms = 5000;
 	memset(cfg, 0, struct_size);
-	cfg->struct_size = struct_size;
-	cfg->limits.max_exchanges = 64;
-	cfg->limits.max_tx_frames = 64;
-	cfg->limits.max_burst = 1024u * 1024u;
-	cfg->limits.max_rx_transfer = UINT32_MAX;
-	cfg->sync = ISCSIP_FRAME_SYNC;
-	cfg->exchange_timeout_ms = 30000;
-	cfg->close_timeout_ms = 5000;
+	memcpy(cfg, &c, struct_size < sizeof c ? struct_size : sizeof c);
 }
 
 int iscsip_frame_config_check(const struct iscsip_frame_config *cfg)

@@ -446,6 +446,28 @@ static void every_rule_has_words_of_its_own_and_an_error_names_the_byte(void **s
 
 /* --- configuration and memory --- */
 
+/* A host that was compiled with another version's headers: its struct is shorter or longer. */
+static void a_configuration_is_filled_in_as_far_as_the_hosts_struct_goes(void **state)
+{
+	struct {
+		struct iscsip_frame_config cfg;
+		uint8_t beyond[64];
+	} room;
+	uint8_t *bytes = (uint8_t *)&room;
+
+	(void)state;
+	for (size_t size = sizeof(size_t); size < sizeof room; size++) {
+		memset(&room, 0x5a, sizeof room);
+		iscsip_frame_config_init(&room.cfg, size);
+		assert_int_equal(room.cfg.struct_size, size);
+		for (size_t i = size; i < sizeof room; i++)
+			assert_int_equal(bytes[i], 0x5a);
+		for (size_t i = sizeof room.cfg; i < size; i++)
+			assert_int_equal(bytes[i], 0);
+		assert_int_equal(iscsip_frame_config_check(&room.cfg), size < sizeof room.cfg ? ISCSIP_EINVAL : ISCSIP_OK);
+	}
+}
+
 static void a_configuration_out_of_its_ranges_is_refused(void **state)
 {
 	struct iscsip_frame_config cfg;
@@ -583,6 +605,7 @@ int main(void)
 		cmocka_unit_test(a_header_is_one_line_that_names_what_it_says),
 		cmocka_unit_test(a_line_cut_short_tells_its_whole_length),
 		cmocka_unit_test(every_rule_has_words_of_its_own_and_an_error_names_the_byte),
+		cmocka_unit_test(a_configuration_is_filled_in_as_far_as_the_hosts_struct_goes),
 		cmocka_unit_test(a_configuration_out_of_its_ranges_is_refused),
 		cmocka_unit_test(a_configuration_at_the_ends_of_its_ranges_is_taken),
 		cmocka_unit_test(a_connection_is_not_made_of_tables_or_memory_that_are_no_good),
