@@ -64,7 +64,7 @@ ISCSIP_API int iscsip_registry_remove(struct iscsip_registry *r, uint16_t tsih);
  * @brief The session that a login with info->tsih joins: that TSIH, with the same initiator name, ISID, target name and
  *     portal group tag (RFC 7143 6.3.1, 11.12.6: otherwise the login is refused).
  * @param[in] r the registry. @param[in] info the login.
- * @return The session, or NULL: refuse with ISCSIP_LOGIN_NO_SESSION.
+ * @return The session, or NULL: refuse with ISCSIP_LOGIN_SESSION_DOES_NOT_EXIST.
  */
 ISCSIP_API struct iscsip_session *iscsip_registry_find_tsih(const struct iscsip_registry *r,
 							    const struct iscsip_login_info *info);

@@ -46,7 +46,7 @@ static void ping_place(struct iscsip_conn *c, struct tgt_task *t)
 	}
 }
 
-/* An answer to a ping of ours, or an acknowledgment of what was sent; the connection room has seen by now that the peer is alive. */
+/* An answer to a ping of ours, or an acknowledgment; the connection room has seen by now that the peer is alive. */
 static int pong(struct iscsip_conn *c)
 {
 	struct tgt_conn *tc = tgt_conn_of(c);

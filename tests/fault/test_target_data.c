@@ -276,6 +276,41 @@ static void unsolicited_data_that_was_not_agreed_ends_the_command(void **state)
 	rig_close(&r);
 }
 
+/* A DataSN that is left out, repeated, or does not begin at 0: data was lost on the way (RFC 7143 11.7.5, 7.8). */
+static void unsolicited_data_has_its_numbers_in_order(void **state)
+{
+	static const struct { uint32_t sn[2]; bool good; } rows[] = { { { 0, 1 }, true }, { { 1, 2 }, false }, { { 0, 2 }, false },
+								      { { 0, 0 }, false }, { { 0, 0xffffffff }, false } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct rig r;
+		struct iscsip_pdu h, d = { .opcode = ISCSIP_OP_DATA_OUT };
+		struct peer_pdu got;
+
+		rig_init(&r);
+		rig_open(&r, RIG_PAIRS("InitialR2T=No\0ImmediateData=No\0FirstBurstLength=4096"));
+		h = rig_write(&r, LBA, 4096);
+		h.final = false;
+		peer_send(&r.peer[0], &h, NULL, 0);
+		d.itt = h.itt;
+		d.data_out.ttt = ISCSIP_TAG_NONE;
+		for (uint32_t n = 0; n < 2; n++) {
+			d.final = n == 1;
+			d.data_out.datasn = rows[i].sn[n];
+			d.data_out.buffer_offset = n * 2048;
+			peer_send(&r.peer[0], &d, data, 2048);
+		}
+		got = rig_expect(&r, ISCSIP_OP_SCSI_RESPONSE);
+		if (rows[i].good)
+			assert_int_equal(got.h.scsi_response.status, 0);
+		else
+			expect_sense(&got, 0x47, 0x05);
+		rig_alive(&r);
+		rig_close(&r);
+	}
+}
+
 static void more_or_less_than_the_first_burst_ends_the_command(void **state)
 {
 	static const struct {
@@ -464,6 +499,7 @@ int main(void)
 		cmocka_unit_test(pdus_out_of_order_overlapping_or_with_a_gap_end_the_command),
 		cmocka_unit_test(f_too_early_is_too_little_data_and_f_missing_is_waited_for),
 		cmocka_unit_test(unsolicited_data_that_was_not_agreed_ends_the_command),
+		cmocka_unit_test(unsolicited_data_has_its_numbers_in_order),
 		cmocka_unit_test(more_or_less_than_the_first_burst_ends_the_command),
 		cmocka_unit_test(data_for_a_read_ends_it),
 		cmocka_unit_test(a_transfer_length_costs_nothing_by_itself),

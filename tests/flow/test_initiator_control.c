@@ -827,6 +827,58 @@ static void every_event_is_told(void **state)
 	}
 }
 
+/* Sense data of an event: what SenseLength says has to be there; no data at all is the codec's to refuse. */
+static void sense_data_of_an_event_that_lies_about_its_length_ends_the_connection(void **state)
+{
+	static const struct { uint16_t sense; uint32_t len; bool good; } rows[] = {
+		{ 18, 20, true }, { 18, 24, true }, { 0, 2, true }, { 19, 20, false }, { 1, 2, false }, { 0xffff, 300, false },
+		{ 700, 702, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct iscsip_pdu p = it_pdu(ISCSIP_OP_ASYNC, ISCSIP_TAG_NONE);
+		uint8_t sense[800];
+
+		it_begin(&R);
+		memset(sense, 0x72, sizeof sense);
+		sense[0] = (uint8_t)(rows[i].sense >> 8);
+		sense[1] = (uint8_t)rows[i].sense;
+		it_give(&R, &p, sense, rows[i].len);
+		if (rows[i].good) {
+			assert_int_equal(R.asyncs, 1);
+			assert_int_equal(R.async.len, rows[i].sense < 510 ? rows[i].sense : 510);
+		} else {
+			assert_int_equal(R.asyncs, 0);
+			it_expect_broken(&R, ISCSIP_EPROTO, ISCSIP_RULE_SENSE_LEN);
+		}
+		it_end(&R);
+	}
+}
+
+/* An answer to task management that is not sent yet, as one that guesses its tag would give it. */
+static void an_answer_before_the_request_is_sent_ends_the_connection(void **state)
+{
+	uint32_t itt = 0;
+
+	(void)state;
+	for (int guess = 0; guess < 2; guess++) {
+		it_begin(&R);
+		assert_int_equal(iscsip_initiator_tmf(R.s, ISCSIP_TMF_LOGICAL_UNIT_RESET, 0, NULL, &R, R.now), ISCSIP_OK);
+		if (guess) {
+			struct iscsip_pdu p = it_pdu(ISCSIP_OP_TASK_RESPONSE, itt);
+
+			it_give(&R, &p, NULL, 0);
+			it_expect_broken(&R, ISCSIP_EPROTO, ISCSIP_RULE_TASK_KIND);
+		} else {
+			it_take(&R, ISCSIP_OP_TASK_REQUEST);
+			itt = R.got.h.itt;
+			give_tmf_response(itt, ISCSIP_TMF_COMPLETE);
+		}
+		it_end(&R);
+	}
+}
+
 static void a_connection_that_is_dropped_closes_and_no_other(void **state)
 {
 	struct it_task k;
@@ -1179,6 +1231,8 @@ int main(void)
 		cmocka_unit_test(a_new_data_segment_length_holds_when_it_may),
 		cmocka_unit_test(text_requests_are_checked),
 		cmocka_unit_test(every_event_is_told),
+		cmocka_unit_test(sense_data_of_an_event_that_lies_about_its_length_ends_the_connection),
+		cmocka_unit_test(an_answer_before_the_request_is_sent_ends_the_connection),
 		cmocka_unit_test(a_connection_that_is_dropped_closes_and_no_other),
 		cmocka_unit_test(a_wish_to_negotiate_is_met_at_once),
 		cmocka_unit_test(terminated_tasks_are_given_back_and_acknowledged),

@@ -210,6 +210,27 @@ static void an_error_after_data_comes_in_a_response_with_sense(void **state)
 	rig_close(&r);
 }
 
+static void sense_data_is_cut_at_what_the_initiator_takes(void **state)
+{
+	uint8_t sense[600] = { 0x72, 3 };
+	struct iscsip_cmd_status st = { .status = 2, .sense = sense, .sense_len = sizeof sense };
+	struct rig r;
+	struct iscsip_pdu h;
+	struct peer_pdu got;
+
+	(void)state;
+	rig_init(&r);
+	rig_open(&r, RIG_PAIRS("MaxRecvDataSegmentLength=512"));
+	h = rig_read(&r, 0, 1024);
+	assert_int_equal(iscsip_cmd_complete(by_hand(&r, &h, NULL, 0), &st), ISCSIP_OK);
+	got = rig_expect(&r, ISCSIP_OP_SCSI_RESPONSE);
+	assert_int_equal(got.h.data_len, 512);
+	assert_int_equal(got.data[0] << 8 | got.data[1], 510);
+	assert_memory_equal(got.data + 2, sense, 510);
+	rig_quiet(&r);
+	rig_close(&r);
+}
+
 static void data_goes_out_piece_by_piece_and_sent_frees_each(void **state)
 {
 	struct rig r;
@@ -406,6 +427,7 @@ int main(void)
 		cmocka_unit_test(a_long_read_is_cut_at_the_segment_and_ends_its_sequences_at_the_burst),
 		cmocka_unit_test(residuals_say_how_far_the_command_and_the_initiator_differ),
 		cmocka_unit_test(an_error_after_data_comes_in_a_response_with_sense),
+		cmocka_unit_test(sense_data_is_cut_at_what_the_initiator_takes),
 		cmocka_unit_test(data_goes_out_piece_by_piece_and_sent_frees_each),
 		cmocka_unit_test(a_target_failure_has_no_status_and_no_residual),
 		cmocka_unit_test(a_bidirectional_command_shares_its_numbers_between_data_in_and_r2t),

@@ -349,6 +349,38 @@ static void more_connections_than_agreed_are_refused(void **state)
 	rig_close(&r);
 }
 
+/* A host that mixes up its sessions is told so, and the connection can still be refused. */
+static void a_login_joins_the_session_that_it_names_alone(void **state)
+{
+	struct iscsip_pdu h = { .opcode = ISCSIP_OP_LOGIN_REQUEST, .immediate = true };
+	static const char text[] = "InitiatorName=iqn.2001-04.test:peer\0TargetName=iqn.2001-04.test:disk.000000";
+	struct rig r;
+	struct peer_pdu got;
+
+	(void)state;
+	two_connections(&r);
+	rig_connect(&r, 2);
+	r.session_later = true;
+	h.login_request.csg = 1;
+	h.login_request.nsg = 3;
+	h.login_request.transit = true;
+	h.login_request.cid = 7;
+	h.login_request.tsih = 0x1235;
+	h.login_request.cmdsn = r.cmdsn;
+	memcpy(h.login_request.isid, r.info.isid, sizeof r.info.isid);
+	assert_int_not_equal(iscsip_session_tsih(r.s), 0x1235);
+	r.asked_session = false;
+	peer_send(&r.peer[2], &h, text, sizeof text);
+	assert_true(r.asked_session);
+	assert_int_equal(iscsip_login_accept(r.conn[2], r.s, 0), ISCSIP_ESTATE);
+	assert_int_equal(iscsip_login_refuse(r.conn[2], ISCSIP_LOGIN_SESSION_DOES_NOT_EXIST, NULL), ISCSIP_OK);
+	assert_true(peer_recv(&r.peer[2], &got));
+	assert_int_equal(got.h.login_response.status_class, 2);
+	assert_int_equal(got.h.login_response.status_detail, 0x0a);
+	rig_alive(&r);
+	rig_close(&r);
+}
+
 static void a_connection_with_the_same_cid_replaces_the_old_one(void **state)
 {
 	struct rig r;
@@ -694,6 +726,7 @@ int main(void)
 		cmocka_unit_test(a_logout_names_a_connection_that_is_there_or_is_told_so),
 		cmocka_unit_test(connections_share_one_command_order_and_answer_on_their_own),
 		cmocka_unit_test(more_connections_than_agreed_are_refused),
+		cmocka_unit_test(a_login_joins_the_session_that_it_names_alone),
 		cmocka_unit_test(a_connection_with_the_same_cid_replaces_the_old_one),
 		cmocka_unit_test(one_connection_of_two_may_go_and_its_holes_can_be_filled),
 		cmocka_unit_test(logging_out_another_connection_closes_it),

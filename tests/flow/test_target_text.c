@@ -298,7 +298,7 @@ static void a_request_out_of_place_is_rejected_and_a_new_one_begins_anew(void **
 	r.cmdsn--;
 	wrong.itt = h.itt;
 	wrong.text_request.ttt = got.h.text_response.ttt;
-	peer_send(&r.peer[0], &wrong, "SendTargets=All", 16);
+	peer_send(&r.peer[0], &wrong, "Unheard=of", 11);
 	assert_int_equal(rig_expect(&r, ISCSIP_OP_REJECT).h.reject.reason, ISCSIP_REJECT_PROTOCOL);
 	/* the exchange was reset by that */
 	peer_send(&r.peer[0], &wrong, NULL, 0);

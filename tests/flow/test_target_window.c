@@ -209,6 +209,34 @@ static void immediate_commands_have_slots_of_their_own_and_are_refused_beyond(vo
 	rig_close(&r);
 }
 
+/* What MaxCmdSN has promised is nobody else's, even while it is not used. */
+static void an_immediate_command_takes_no_place_that_was_promised(void **state)
+{
+	struct rig r;
+	struct iscsip_pdu h;
+
+	(void)state;
+	rig_init(&r);
+	r.cfg.limits.max_tasks = 2;
+	r.manual = true;
+	rig_open(&r, "", 1);
+	for (int i = 0; i < 2; i++) {
+		h = rig_read(&r, 0, 512);
+		h.immediate = true;
+		h.scsi_command.cmdsn = --r.cmdsn;
+		peer_send(&r.peer[0], &h, NULL, 0);
+	}
+	assert_int_equal(rig_expect(&r, ISCSIP_OP_REJECT).h.reject.reason, ISCSIP_REJECT_IMMEDIATE);
+	assert_int_equal(r.execs, 1);
+	for (int i = 0; i < 2; i++) {
+		h = rig_read(&r, 0, 512);
+		peer_send(&r.peer[0], &h, NULL, 0);
+	}
+	rig_quiet(&r);
+	assert_int_equal(r.execs, 3);
+	rig_close(&r);
+}
+
 static void pings_wait_for_their_answer_to_leave_instead_of_being_refused(void **state)
 {
 	struct rig r;
@@ -316,6 +344,7 @@ int main(void)
 		cmocka_unit_test(maxcmdsn_never_goes_back),
 		cmocka_unit_test(a_window_that_opens_without_a_response_is_told_by_a_nop_in),
 		cmocka_unit_test(immediate_commands_have_slots_of_their_own_and_are_refused_beyond),
+		cmocka_unit_test(an_immediate_command_takes_no_place_that_was_promised),
 		cmocka_unit_test(pings_wait_for_their_answer_to_leave_instead_of_being_refused),
 		cmocka_unit_test(a_tag_in_use_is_refused_and_its_number_stays_open),
 		cmocka_unit_test(a_promised_slot_that_the_transport_still_holds_is_waited_for),

@@ -141,6 +141,8 @@ static void answer_secret(struct kit_side *s)
 			a.verdict = (size_t)n == ask->response_len && memcmp(response, ask->response, (size_t)n) == 0
 					    ? ISCSIP_CHAP_VERIFIED : ISCSIP_CHAP_REFUSED;
 		}
+		if (h->believes)
+			a.verdict = ISCSIP_CHAP_VERIFIED;
 	}
 	if (ask->purpose == ISCSIP_CHAP_PROVE_SELF && h->own_name) {
 		a.verdict = ISCSIP_CHAP_SECRET;

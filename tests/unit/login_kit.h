@@ -22,6 +22,7 @@ struct kit_host {
 	const char *peer_name, *peer_secret; /* whom it believes; NULL: nobody */
 	const char *own_name, *own_secret;   /* what it proves itself with; NULL: nothing */
 	bool by_response;                    /* a vault computes: verdicts RESPONSE and VERIFIED */
+	bool believes;                       /* whatever the response is: VERIFIED */
 	uint16_t refuse_access, refuse_session; /* target: statuses to refuse with */
 	const char *redirect;
 	const struct iscsip_offer *granted;  /* target: another offer for this target */

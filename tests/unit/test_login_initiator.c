@@ -211,6 +211,27 @@ static void a_response_must_fit_its_request(void **state)
 	assert_int_equal(bend(no_tsih, 3), ISCSIP_EPROTO);
 }
 
+/* A further connection of a session: the target can not make it another session's. */
+static void a_further_connection_keeps_its_session_handle(void **state)
+{
+	struct iscsip_params session;
+
+	(void)state;
+	iscsip_params_init(&session);
+	for (uint16_t wrong = 0; wrong < 2; wrong++) {
+		struct script s = open_script();
+
+		s.k->i.who.tsih = (uint16_t)(0x4711 + wrong);
+		s.k->i.who.session = &session;
+		kit_open_initiator(s.k);
+		assert_int_equal(RESPOND(s, 1, 3, "MaxRecvDataSegmentLength=8192\0HeaderDigest=None\0DataDigest=None\0"),
+				wrong ? LOGIN_FAILED : LOGIN_DONE);
+		if (wrong)
+			assert_int_equal(iscsip__login_error(s.k->i.l), ISCSIP_EPROTO);
+		close_script(s);
+	}
+}
+
 static void a_transition_that_was_not_asked_for_is_refused(void **state)
 {
 	struct script s = open_script();
@@ -585,6 +606,7 @@ int main(void)
 		cmocka_unit_test(answers_that_break_the_rules_end_the_login),
 		cmocka_unit_test(proposals_of_the_target_are_answered),
 		cmocka_unit_test(a_response_must_fit_its_request),
+		cmocka_unit_test(a_further_connection_keeps_its_session_handle),
 		cmocka_unit_test(a_transition_that_was_not_asked_for_is_refused),
 		cmocka_unit_test(a_refusal_is_told_with_its_status),
 		cmocka_unit_test(a_redirection_must_say_where_to),

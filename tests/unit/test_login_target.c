@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -522,6 +523,21 @@ static uint16_t chap_status(const char *text, size_t len)
 	return status;
 }
 
+/* A host that checks responses itself need not look at their length: one that is no digest is refused whatever it says. */
+static void a_response_of_another_length_is_refused_although_the_host_believes_it(void **state)
+{
+	(void)state;
+	for (int len = 30; len <= 34; len++) {
+		struct script s = chap_challenged();
+		char text[200];
+		int n = sprintf(text, "CHAP_N=alice%cCHAP_R=0x%0*d", 0, 2 * len, 0);
+
+		s.k->t.host.believes = true;
+		assert_int_equal(kit_request(s.k, 0, 1, false, text, (size_t)n + 1, s.answer), len == 32 ? OK : AUTH);
+		close_script(s);
+	}
+}
+
 static void chap_values_must_have_their_form(void **state)
 {
 	char *text = malloc(9000), hex[70];
@@ -854,6 +870,7 @@ int main(void)
 		cmocka_unit_test(eight_kib_of_keys_are_taken),
 		cmocka_unit_test(text_in_answer_to_text_that_goes_on_is_refused),
 		cmocka_unit_test(a_chap_response_is_taken_in_hex_and_base64),
+		cmocka_unit_test(a_response_of_another_length_is_refused_although_the_host_believes_it),
 		cmocka_unit_test(chap_values_must_have_their_form),
 		cmocka_unit_test(chap_keys_come_in_their_steps),
 		cmocka_unit_test(chap_lists_must_hold_something_usable),
