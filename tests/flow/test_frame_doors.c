@@ -303,6 +303,38 @@ static void no_more_frames_are_made_than_the_list_has_room_for(void **state)
 	assert_int_equal(r->done, 8);
 }
 
+/* What is made cannot be overtaken any more: long data is made into frames as it goes out. */
+static void no_more_than_four_mebibytes_of_a_long_read_are_made_ahead(void **state)
+{
+	enum { PIECES = 1024, LEN = PIECES * 8192 };
+	struct frame_rig *r = *state;
+	static struct iscsip_vec room[PIECES], given[PIECES], list[PIECES];
+	static struct iscsip_frame_exchange x, y;
+	struct iscsip_frame_stats st;
+
+	for (int i = 0; i < PIECES; i++) {
+		room[i] = (struct iscsip_vec){ buffer[0], sizeof buffer[0] };
+		given[i] = (struct iscsip_vec){ buffer[1], sizeof buffer[1] };
+	}
+	r->manner.hold = true;
+	frame_rig_open(r);
+	x = (struct iscsip_frame_exchange){ .in_vec = room, .in_cnt = PIECES, .in_len = LEN, .cdb = { 0x28 } };
+	assert_int_equal(iscsip_frame_submit(r->i, &x, r->now), ISCSIP_OK);
+	frame_rig_test_unit_ready(r, &y);
+	frame_rig_run(r);
+	assert_int_equal(iscsip_cmd_send_data(frame_rig_find(r, x.id)->cmd, given, PIECES, LEN, true), ISCSIP_OK);
+	frame_rig_complete(frame_rig_find(r, x.id), 0);
+	assert_true(iscsip_frame_conn_tx_next(r->t, list, PIECES, r->now) > 0);
+	iscsip_frame_conn_stats(r->t, &st);
+	assert_int_equal(st.tx_frames, 4); /* bursts of 1 MiB */
+	r->script[0] = 0;
+	frame_rig_complete(frame_rig_find(r, y.id), 0);
+	frame_rig_run(r);
+	assert_string_equal(r->script, "<CMPT <XFER+1048576 <XFER+1048576 <XFER+1048576 <XFER+1048576");
+	assert_int_equal(r->done, 2);
+	assert_int_equal(x.result.moved, LEN);
+}
+
 /* A piece of which nothing is to be sent, and the status right behind it: the exchange is in line already. */
 static void an_exchange_that_is_in_line_does_not_queue_again(void **state)
 {
@@ -904,6 +936,7 @@ int main(void)
 		T(the_host_is_woken_once_when_an_answer_comes_from_outside_the_doors),
 		T(what_happens_inside_the_doors_wakes_nobody),
 		T(no_more_frames_are_made_than_the_list_has_room_for),
+		T(no_more_than_four_mebibytes_of_a_long_read_are_made_ahead),
 		T(an_exchange_that_is_in_line_does_not_queue_again),
 		T(control_frames_go_before_data),
 		T(the_trace_tells_headers_and_data_of_both_directions),
