@@ -765,6 +765,35 @@ static void an_aborted_command_ends_with_task_aborted(void **state)
 	assert_null(strstr(r->log, "data"));
 }
 
+static void an_aborted_read_sends_no_more_data_and_counts_what_it_sent(void **state)
+{
+	struct frame_rig *r = *state;
+	static struct iscsip_frame_exchange x;
+	struct iscsip_vec vec, piece = { r->medium, 2048 };
+	struct frame_rig_op *op;
+
+	r->manner.hold = r->manner.never = true;
+	r->tcfg.limits.max_burst = 512;
+	r->tcfg.limits.max_tx_frames = 2;
+	frame_rig_open(r);
+	frame_rig_read(r, &x, &vec, buffer, 0, 4);
+	frame_rig_run(r);
+	op = frame_rig_find(r, x.id);
+	op->done = op->len; /* the device server itself gives nothing */
+	assert_int_equal(iscsip_cmd_send_data(op->cmd, &piece, 1, 2048, true), ISCSIP_OK);
+	frame_rig_collect(r, TO_INITIATOR); /* all that there are units for */
+	assert_string_equal(r->script, ">NEWC <XFER+512 <XFER+512");
+	assert_int_equal(iscsip_cmd_abort(op->cmd), ISCSIP_OK);
+	frame_rig_run(r);
+	assert_string_equal(r->script, ">NEWC <XFER+512 <XFER+512");
+	assert_string_equal(r->log, "exec abort sent"); /* the memory of the piece is back */
+	frame_rig_complete(op, 0);
+	frame_rig_run(r);
+	assert_string_equal(r->script, ">NEWC <XFER+512 <XFER+512 <CMPT");
+	assert_int_equal(x.result.status, 0x40);
+	assert_int_equal(x.result.moved, 1024);
+}
+
 static void a_target_failure_is_told_as_internal_target_failure(void **state)
 {
 	struct frame_rig *r = *state;
@@ -917,6 +946,7 @@ int main(void)
 		T(calls_that_do_not_fit_the_command_are_refused),
 		T(data_beyond_what_the_initiator_has_room_for_is_cut_off),
 		T(an_aborted_command_ends_with_task_aborted),
+		T(an_aborted_read_sends_no_more_data_and_counts_what_it_sent),
 		T(a_target_failure_is_told_as_internal_target_failure),
 		T(sense_in_descriptor_format_is_told_in_fixed_format),
 		T(sense_data_of_no_known_format_is_left_out),
