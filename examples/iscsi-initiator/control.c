@@ -9,13 +9,56 @@
 
 /* --- discover --- */
 
+/*
+ * What a target says of itself goes to a terminal or to a script that reads lines: a name or an address that could be taken
+ * for something else there (blanks, control characters, broken UTF-8) is told to be none and left out.
+ */
 static char found[ISCSIP_NAME_MAX + 1];
 static bool told;
+
+static bool is_plain(const char *text, size_t len)
+{
+	if (len == 0 || len > ISCSIP_NAME_MAX || !iscsip_text_is_utf8(text, len))
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		uint8_t c = (uint8_t)text[i];
+
+		/* C1 controls are two bytes of UTF-8 */
+		if (c <= ' ' || c == 0x7f || (c == 0xc2 && (uint8_t)text[i + 1] < 0xa0))
+			return false;
+	}
+	return true;
+}
 
 static void name_without_address(void)
 {
 	if (found[0] && !told)
 		printf("%s\n", found);
+}
+
+static void on_target_name(const char *value, size_t len)
+{
+	name_without_address();
+	found[0] = '\0';
+	told = false;
+	if (is_plain(value, len))
+		snprintf(found, sizeof found, "%.*s", (int)len, value);
+	else
+		fprintf(stderr, "iscsi-initiator: a target name that is none was left out\n");
+}
+
+static void on_target_address(const char *value, size_t len)
+{
+	struct iscsip_address address;
+
+	if (!found[0])
+		return; /* of a name that was left out, or of none */
+	if (iscsip_address_parse(&address, value, len) == ISCSIP_OK) {
+		printf("%s %.*s\n", found, (int)len, value);
+		told = true;
+	} else {
+		fprintf(stderr, "iscsi-initiator: an address of %s that is none was left out\n", found);
+	}
 }
 
 void on_text(void *user, void *cookie, int err, const char *key, const char *value, size_t len)
@@ -28,12 +71,9 @@ void on_text(void *user, void *cookie, int err, const char *key, const char *val
 		c->answer_err = err;
 		name_without_address();
 	} else if (strcmp(key, "TargetName") == 0) {
-		name_without_address();
-		snprintf(found, sizeof found, "%.*s", (int)len, value);
-		told = false;
+		on_target_name(value, len);
 	} else if (strcmp(key, "TargetAddress") == 0) {
-		printf("%s %.*s\n", found, (int)len, value);
-		told = true;
+		on_target_address(value, len);
 	}
 }
 

@@ -312,6 +312,36 @@ static void a_request_out_of_place_is_rejected_and_a_new_one_begins_anew(void **
 	rig_close(&r);
 }
 
+/* The same where the answer is one of negotiation: what comes with the request for its rest is no further key. */
+static void the_rest_of_a_long_answer_is_asked_for_without_text(void **state)
+{
+	struct rig r;
+	struct iscsip_pdu h;
+	struct peer_pdu got;
+	char text[1024];
+	size_t len = 0;
+
+	(void)state;
+	for (int wrong = 0; wrong < 2; wrong++) {
+		rig_init(&r);
+		rig_open(&r, RIG_PAIRS("MaxRecvDataSegmentLength=512"));
+		for (len = 0; len < 480;)
+			len += (size_t)snprintf(text + len, sizeof text - len, "Unheard%u=of", (unsigned)len) + 1;
+		h = text_of(&r);
+		got = ask(&r, &h, text, len);
+		assert_true(got.h.text_response.cont);
+		assert_memory_equal(got.data, "Unheard0=NotUnderstood", 23);
+		h.text_request.cmdsn = r.cmdsn++;
+		h.text_request.ttt = got.h.text_response.ttt;
+		peer_send(&r.peer[0], &h, "Another=one", wrong ? 12 : 0);
+		if (wrong)
+			assert_int_equal(rig_expect(&r, ISCSIP_OP_REJECT).h.reject.reason, ISCSIP_REJECT_PROTOCOL);
+		else
+			assert_true(rig_expect(&r, ISCSIP_OP_TEXT_RESPONSE).h.data_len > 0);
+		rig_close(&r);
+	}
+}
+
 static void two_requests_at_once_are_one_too_many(void **state)
 {
 	struct rig r;
@@ -386,6 +416,7 @@ int main(void)
 		cmocka_unit_test(unknown_keys_are_the_hosts_and_otherwise_not_understood),
 		cmocka_unit_test(a_request_may_be_cut_anywhere_and_go_on_in_the_next),
 		cmocka_unit_test(a_request_out_of_place_is_rejected_and_a_new_one_begins_anew),
+		cmocka_unit_test(the_rest_of_a_long_answer_is_asked_for_without_text),
 		cmocka_unit_test(two_requests_at_once_are_one_too_many),
 		cmocka_unit_test(an_answer_too_long_for_the_buffer_is_refused_as_a_long_operation),
 		cmocka_unit_test(text_can_be_aborted_by_task_management),

@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Targets that do wrong, against our initiator over real sockets: it ends by itself, soon, with exit code 1 and one line that
+says why (or goes on where the fault harms nobody), and prints nothing that a terminal or a script could take for something else."""
+import contextlib
+import re
+import socket
+import struct
+import threading
+
+from harness import BIN, TARGET, Suite, expect, run
+from peer import LOGIN_RESPONSE, LOGOUT_RESPONSE, NO_TAG, OP, TEXT_RESPONSE, Closed, Peer, pad
+
+suite = Suite()
+DECLARED = ("InitiatorName", "InitiatorAlias", "TargetName", "SessionType", "MaxRecvDataSegmentLength")
+
+
+class Connection(Peer):
+    """The target's side of a connection that an initiator has made."""
+
+    def __init__(self, accepted):
+        self.socket = accepted
+        self.socket.settimeout(20)
+        self.expstatsn = 0
+        self.statsn = 1
+
+    def answer(self, opcode, request, data=b"", flags=0x80, lun=0, ttt=NO_TAG, rest=None):
+        cmdsn = struct.unpack(">I", request.bhs[24:28])[0] + (0 if request.bhs[0] & 0x40 else 1)
+        tail = struct.pack(">IIII", ttt, self.statsn, cmdsn, cmdsn + 8) + (rest or bytes(12))
+        bhs = struct.pack(">BBBB", opcode, flags, 0, 0) + len(data).to_bytes(4, "big") + struct.pack(">QI", lun, request.itt) + tail
+        self.statsn += 1
+        self.send(bhs + pad(data))
+
+    def login(self, status=0, text=None, tsih=1, flags=0x87):
+        """Answers one Login Request: every key that was offered, or `text` alone."""
+        request = self.receive()
+        expect(request.opcode == OP["login"], "no login:", request)
+        self.statsn = struct.unpack(">I", request.bhs[28:32])[0] or 1
+        if text is None:
+            text = {}
+            for key, value in request.text().items():
+                if key not in DECLARED:
+                    text[key] = "None" if key.endswith("Digest") else value.split(",")[-1]
+        data = text if isinstance(text, bytes) else "".join(f"{k}={v}\0" for k, v in text.items()).encode()
+        cmdsn = struct.unpack(">I", request.bhs[24:28])[0]
+        bhs = struct.pack(">BBBB", LOGIN_RESPONSE, 0 if status else flags, 0, 0) + len(data).to_bytes(4, "big") + \
+            request.bhs[8:14] + struct.pack(">HIIIII", 0 if status else tsih, request.itt, 0, self.statsn, cmdsn, cmdsn + 8) + \
+            struct.pack(">H", status) + bytes(10)
+        self.statsn += 1
+        self.send(bhs + pad(data))
+        return request
+
+
+class Target:
+    """Listens; `script` is run for each connection with its number. What an attack makes of the connection is no failure."""
+
+    def __init__(self, script, host="127.0.0.1"):
+        self.script, self.count = script, 0
+        self.listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.listener.bind((host, 0))
+        self.listener.listen(64)
+        self.port = self.listener.getsockname()[1]
+        self.fault = None
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                accepted, _ = self.listener.accept()
+                with Connection(accepted) as c:
+                    try:
+                        self.script(c, self.count)
+                    except (Closed, OSError):
+                        pass
+                    except Exception as fault:  # told by the test
+                        self.fault = fault
+                self.count += 1
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        if kind is None and self.fault:
+            raise self.fault
+
+
+def initiator(*words, port, ok=(1,), path=f"/{TARGET}/0", host="127.0.0.1"):
+    out = run(BIN / "iscsi-initiator", *words, "--timeout", 5, "--retry", 1, f"iscsi://{host}:{port}{path}", ok=ok, timeout=60)
+    expect("Sanitizer" not in out, out)
+    return out
+
+
+def one_line(out):
+    expect(out.count("\n") == 1 and out[:-1].isprintable(), repr(out))
+    return out
+
+
+# --- redirection ---
+
+@suite.test("a redirection is followed to the end, over several steps, and also after a step of IPv6")
+def followed():
+    server = suite.serve("--target", TARGET, "--lun", "0=ram:1M")
+
+    def to_server(c, _):
+        c.login(0x0101, {"TargetAddress": f"127.0.0.1:{server.port},1"})
+
+    with Target(to_server) as last:
+        def to_last(c, _):
+            c.login(0x0102, {"TargetAddress": f"127.0.0.1:{last.port}"})
+
+        with Target(to_last) as first:
+            out = initiator("capacity", port=first.port, ok=[0])
+            expect("2048" in out, out)
+    try:
+        six = Target(to_server, host="::1")
+    except OSError:
+        return
+    with six:
+        def to_six(c, _):
+            c.login(0x0101, {"TargetAddress": f"[::1]:{six.port},3"})
+
+        with Target(to_six) as first:
+            expect("2048" in initiator("capacity", port=first.port, ok=[0]), "by way of IPv6")
+
+
+@suite.test("a redirection to itself is given up, as are addresses that are none")
+def loops():
+    def to_itself(c, _):
+        c.login(0x0101, {"TargetAddress": f"127.0.0.1:{here.port},1"})
+
+    with Target(to_itself) as here:
+        out = initiator("capacity", port=here.port)
+        expect("redirected 8 times" in out, out)
+        expect(here.count <= 16, here.count, "connections")
+    for bad in ("", "127.0.0.1:0", "127.0.0.1:65536", "[::1", "a b:3260", "127.0.0.1:3260,65536", "x" * 300, "\x1b[2J:3260"):
+        def to_bad(c, _, bad=bad):
+            c.login(0x0101, {"TargetAddress": bad})
+
+        with Target(to_bad) as here:
+            one_line(initiator("capacity", port=here.port))
+    with Target(lambda c, _: c.login(0x0101, b"")) as here:
+        one_line(initiator("capacity", port=here.port))
+
+
+@suite.test("every status of a refused login is told by its name")
+def statuses():
+    for status in (*range(0x0200, 0x020c), 0x02ff, 0x0300, 0x0301, 0x0302, 0x0399, 0x0400, 0xff00):
+        with Target(lambda c, _, status=status: c.login(status, b"")) as here:
+            out = one_line(initiator("capacity", port=here.port))
+            expect(f"{status:04x}" in out or "protocol" in out, f"{status:04x}:", out)
+
+
+# --- login ---
+
+@suite.test("logins that answer wrongly or not at all end with one line")
+def logins():
+    keys = b"HeaderDigest=CRC32C\0HeaderDigest=CRC32C\0"
+    scripts = {
+        "nothing": lambda c, _: c.receive(),
+        "a cut header": lambda c, _: (c.receive(), c.send(b"\x23\x87\0\0")),
+        "another opcode": lambda c, _: c.answer(0x25, c.receive(), bytes(512)),
+        "rubbish": lambda c, _: (c.receive(), c.send(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 20)),
+        "handle 0": lambda c, _: c.login(tsih=0),
+        "a key twice": lambda c, _: c.login(text=keys),
+        "a key that was not offered": lambda c, _: c.login(text={"MaxBurstLength": "16777216"}),
+        "no equals sign": lambda c, _: c.login(text=b"HeaderDigest\0"),
+        "no NUL": lambda c, _: c.login(text=b"HeaderDigest=None"),
+        "a stage that was not asked for": lambda c, _: c.login(flags=0x8c),
+        "text for ever": lambda c, _: [c.login(text=b"X-fill=" + b"a" * 8000, flags=0x44) for _ in range(4000)],
+    }
+    for what, script in scripts.items():
+        with Target(script) as here:
+            out = one_line(initiator("capacity", port=here.port))
+            expect("login" in out or "connection" in out or "closed" in out or "protocol" in out, what, out)
+
+
+# --- discovery ---
+
+def discovered(data, ok=(0,), pieces=None):
+    """What `discover` prints for this answer to SendTargets: (stdout lines without those of stderr, all)."""
+    def script(c, _):
+        c.login()
+        request = c.receive()
+        expect(request.opcode == OP["text"], request)
+        parts = pieces or [data]
+        for i, part in enumerate(parts):
+            last = i == len(parts) - 1
+            c.answer(TEXT_RESPONSE, request, part, flags=0x80 if last else 0x40, ttt=NO_TAG if last else 77 + i)
+            if not last:
+                request = c.receive()
+        request = c.receive()
+        c.answer(LOGOUT_RESPONSE, request)
+        c.closed()
+
+    with Target(script) as here:
+        out = initiator("discover", port=here.port, path="", ok=ok)
+    return [line for line in out.split("\n") if line and not line.startswith("iscsi-initiator: ")], out
+
+
+@suite.test("what a target says of itself is printed only if it is no more than that")
+def names():
+    good = b"TargetName=iqn.2026-11.org.example:good\0TargetAddress=10.0.0.1:3260,1\0"
+    kept = ["iqn.2026-11.org.example:good 10.0.0.1:3260,1"]
+    expect(discovered(good)[0] == kept, "plain")
+    long = b"iqn.2026-11.org.example:" + b"n" * (223 - 24)
+    expect(discovered(b"TargetName=" + long + b"\0" + good)[0] == [long.decode(), *kept], "223 bytes")
+    for name in (long + b"n", b"", b"iqn.x\ny", b"iqn.x\ry", b"iqn.\x1b[2J", b"iqn.a b", b"iqn.\x7f", b"iqn.\xc2\x9b2J", b"iqn.\xff",
+                 b"iqn.\xc0\xaf", b"iqn.\xed\xa0\x80", b"iqn.\xc2"):
+        lines, out = discovered(b"TargetName=" + name + b"\0TargetAddress=10.9.9.9:3260,1\0" + good, ok=(0, 1))
+        expect(lines in (kept, []) and "10.9.9.9" not in out, name, "->", out)
+        expect(re.fullmatch(r"[\x20-\x7e\n]*", out), name, "->", repr(out))
+    expect("%n%s" in discovered(b"TargetName=iqn.%n%s%n\0TargetAddress=10.0.0.1:3260,1\0")[1], "%n is no more than %n")
+    for address in (b"", b"10.0.0.1:0", b"10.0.0.1:99999", b"[::1", b"a\nb:3260", b"\x1b]0;x\x07:1", b"x" * 400):
+        lines, out = discovered(b"TargetName=iqn.2026-11.org.example:bad\0TargetAddress=" + address + b"\0" + good, ok=(0, 1))
+        expect(lines in (["iqn.2026-11.org.example:bad", *kept], []), address, "->", out)
+        expect(re.fullmatch(r"[\x20-\x7e\n]*", out), address, "->", repr(out))
+
+
+@suite.test("addresses without a name and unknown keys of a discovery answer are passed over")
+def strays():
+    good = b"TargetName=iqn.2026-11.org.example:good\0TargetAddress=10.0.0.1:3260,1\0"
+    kept = ["iqn.2026-11.org.example:good 10.0.0.1:3260,1"]
+    expect(discovered(b"TargetAddress=10.9.9.9:3260,1\0" + good)[0] == kept, "an address first")
+    expect(discovered(b"X-com.example.colour=blue\0" + good)[0] == kept, "a vendor's key")
+    expect(discovered(good + b"TargetAlias=disk\0")[0] == kept, "an alias")
+    expect(discovered(b"")[0] == [], "nothing")
+
+
+@suite.test("10,000 targets come through responses of 512 bytes, cut anywhere")
+def many():
+    text = b"".join(b"TargetName=iqn.2026-11.org.example:%05d\0TargetAddress=10.0.0.1:3260,1\0" % n for n in range(10000))
+    pieces = [text[i:i + 509] for i in range(0, len(text), 509)]
+    lines, _ = discovered(None, pieces=pieces)
+    expect(len(lines) == 10000 and lines[9999] == "iqn.2026-11.org.example:09999 10.0.0.1:3260,1", len(lines), lines[-1:])
+    expect(len(set(lines)) == 10000, "some came twice")
+
+
+suite.run()
