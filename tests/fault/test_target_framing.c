@@ -324,6 +324,36 @@ static void every_opcode_gets_an_answer_or_silence_and_never_more(void **state)
 
 /* --- 6: digests --- */
 
+/* Reserved bits are ignored (RFC 7143 11), but where a test rig wants them checked. */
+static void reserved_bits_are_ignored_unless_they_are_to_be_checked(void **state)
+{
+	(void)state;
+	for (int strict = 0; strict < 2; strict++) {
+		struct iscsip_pdu h = { .opcode = ISCSIP_OP_NOP_OUT, .immediate = true, .final = true, .itt = 0x123 };
+		uint8_t bhs[ISCSIP_BHS_LEN];
+		struct rig r;
+
+		rig_init(&r);
+		if (strict)
+			r.cfg.flags |= ISCSIP_CFG_CHECK_RESERVED;
+		rig_open(&r, "", 1);
+		h.nop_out.ttt = ISCSIP_TAG_NONE;
+		h.request.cmdsn = r.cmdsn;
+		assert_int_equal(iscsip_pdu_encode(bhs, &h), ISCSIP_OK);
+		bhs[33] = 1;
+		peer_send_bhs(&r.peer[0], bhs, NULL, NULL);
+		if (strict) {
+			assert_int_equal(iscsip_conn_error(r.conn[0])->rule, ISCSIP_RULE_RESERVED);
+			assert_int_equal(iscsip_conn_error(r.conn[0])->arg, 33);
+			assert_int_equal(rig_expect(&r, ISCSIP_OP_REJECT).h.reject.reason, ISCSIP_REJECT_PROTOCOL);
+			assert_true(iscsip_conn_want(r.conn[0]) & ISCSIP_WANT_CLOSE);
+		} else {
+			assert_int_equal(rig_expect(&r, ISCSIP_OP_NOP_IN).h.itt, 0x123);
+		}
+		rig_close(&r);
+	}
+}
+
 static void a_wrong_header_digest_ends_the_connection(void **state)
 {
 	struct rig r;
@@ -466,6 +496,7 @@ int main(void)
 		cmocka_unit_test(broken_additional_headers_are_refused_and_returned_whole),
 		cmocka_unit_test(additional_headers_beyond_the_limit_or_on_other_pdus_end_the_connection),
 		cmocka_unit_test(every_opcode_gets_an_answer_or_silence_and_never_more),
+		cmocka_unit_test(reserved_bits_are_ignored_unless_they_are_to_be_checked),
 		cmocka_unit_test(a_wrong_header_digest_ends_the_connection),
 		cmocka_unit_test(a_command_with_a_wrong_data_digest_is_discarded_and_may_come_again),
 		cmocka_unit_test(data_with_a_wrong_digest_ends_its_command_when_all_of_it_has_come),

@@ -856,6 +856,35 @@ static void sense_data_of_an_event_that_lies_about_its_length_ends_the_connectio
 	}
 }
 
+/* The same for a logout, which waits for the text request that is out (one immediate request at a time). */
+static void an_answer_to_a_logout_that_is_not_sent_ends_the_connection(void **state)
+{
+	uint32_t itt = 0;
+
+	(void)state;
+	for (int guess = 0; guess < 2; guess++) {
+		uint32_t text;
+
+		it_begin(&R);
+		assert_int_equal(iscsip_initiator_text(R.c, "X-a=1", 6, &R, R.now), ISCSIP_OK);
+		it_take(&R, ISCSIP_OP_TEXT_REQUEST);
+		text = R.got.h.itt;
+		assert_int_equal(iscsip_initiator_logout(R.c, ISCSIP_LOGOUT_SESSION, 0, R.now), ISCSIP_OK);
+		it_quiet(&R);
+		if (guess) {
+			struct iscsip_pdu p = it_pdu(ISCSIP_OP_LOGOUT_RESPONSE, itt);
+
+			it_give(&R, &p, NULL, 0);
+			it_expect_broken(&R, ISCSIP_EPROTO, ISCSIP_RULE_TASK_KIND);
+		} else {
+			give_text(text, "X-a=NotUnderstood", 18, true, false, ISCSIP_TAG_NONE);
+			it_take(&R, ISCSIP_OP_LOGOUT_REQUEST);
+			itt = R.got.h.itt;
+		}
+		it_end(&R);
+	}
+}
+
 /* An answer to task management that is not sent yet, as one that guesses its tag would give it. */
 static void an_answer_before_the_request_is_sent_ends_the_connection(void **state)
 {
@@ -1233,6 +1262,7 @@ int main(void)
 		cmocka_unit_test(every_event_is_told),
 		cmocka_unit_test(sense_data_of_an_event_that_lies_about_its_length_ends_the_connection),
 		cmocka_unit_test(an_answer_before_the_request_is_sent_ends_the_connection),
+		cmocka_unit_test(an_answer_to_a_logout_that_is_not_sent_ends_the_connection),
 		cmocka_unit_test(a_connection_that_is_dropped_closes_and_no_other),
 		cmocka_unit_test(a_wish_to_negotiate_is_met_at_once),
 		cmocka_unit_test(terminated_tasks_are_given_back_and_acknowledged),

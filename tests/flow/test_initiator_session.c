@@ -142,6 +142,38 @@ static void the_window_moves_by_serial_arithmetic_alone(void **state)
 	it_end(&R);
 }
 
+/* What MaxCmdSN has promised stays promised (RFC 7143 4.2.2.1), also while nobody uses it. */
+static void a_window_that_shrinks_is_not_believed(void **state)
+{
+	struct iscsip_pdu p;
+	struct it_task k[4];
+
+	(void)state;
+	it_init(&R);
+	R.window = 0;
+	it_open(&R);
+	it_login(&R);
+	for (uint32_t room = 3; room <= 3; room--) {
+		uint8_t buf[64];
+
+		p = it_pdu(ISCSIP_OP_NOP_IN, ISCSIP_TAG_NONE);
+		p.nop_in.ttt = ISCSIP_TAG_NONE;
+		p.nop_in.statsn = R.statsn;
+		p.nop_in.expcmdsn = R.cfg.initial_cmdsn;
+		p.nop_in.maxcmdsn = R.cfg.initial_cmdsn + room - 1u;
+		it_feed(&R, buf, it_encode(&R, buf, &p, NULL, 0, 0));
+	}
+	for (int i = 0; i < 4; i++) {
+		plain(&k[i]);
+		it_submit(&R, &k[i]);
+		if (i < 3)
+			it_take(&R, ISCSIP_OP_SCSI_COMMAND);
+		else
+			it_quiet(&R);
+	}
+	it_end(&R);
+}
+
 static void no_more_tasks_are_taken_than_the_limit_says(void **state)
 {
 	struct it_task k[9];
@@ -268,6 +300,7 @@ static void a_login_that_takes_too_long_is_given_up(void **state)
 {
 	(void)state;
 	it_init(&R);
+	R.cfg.nop_interval_ms = 1; /* nobody is pinged in a login */
 	it_open(&R);
 	it_take(&R, ISCSIP_OP_LOGIN_REQUEST);
 	assert_int_equal(iscsip_conn_deadline(R.c), R.now + R.cfg.login_timeout_ms);
@@ -338,6 +371,42 @@ static void a_failed_session_begins_anew_with_a_new_connection(void **state)
 	give_response(submit_command(&k));
 	assert_true(it_is_done(&R, &k));
 	assert_int_equal(k.t.result.err, ISCSIP_OK);
+	it_end(&R);
+}
+
+static void a_configuration_that_can_not_work_is_refused(void **state)
+{
+	struct iscsip_config cfg;
+	struct iscsip_host host;
+
+	(void)state;
+	it_init(&R);
+	cfg = R.cfg;
+	cfg.login_max_pdus = 6;
+	cfg.login_text_max = 8192; /* what RFC 7143 6.1 has everyone take */
+	assert_int_equal(iscsip_config_check(&cfg), ISCSIP_OK);
+	assert_int_equal(iscsip_config_check(NULL), ISCSIP_EINVAL);
+#define REFUSED(change) \
+	do { \
+		cfg = R.cfg; \
+		host = *R.cfg.host; \
+		cfg.host = &host; \
+		assert_int_equal(iscsip_config_check(&cfg), ISCSIP_OK); \
+		change; \
+		assert_int_equal(iscsip_config_check(&cfg), ISCSIP_EINVAL); \
+	} while (0)
+	REFUSED(cfg.struct_size = 0);
+	REFUSED(cfg.login_max_pdus = 5);
+	REFUSED(cfg.login_text_max = 8191);
+	REFUSED(cfg.limits.ahs_max = 2);
+	REFUSED(cfg.limits.max_tasks = 0);
+	REFUSED(cfg.limits.max_conns = 0);
+	REFUSED(cfg.host = NULL);
+	REFUSED(cfg.offer = NULL);
+	REFUSED(host.struct_size = 0);
+	REFUSED(host.random = NULL);
+#undef REFUSED
+	it_begin(&R);
 	it_end(&R);
 }
 
@@ -654,6 +723,7 @@ int main(void)
 		cmocka_unit_test(tasks_beyond_the_window_wait_and_go_in_order_when_it_opens),
 		cmocka_unit_test(immediate_commands_pass_a_closed_window_and_use_no_number),
 		cmocka_unit_test(the_window_moves_by_serial_arithmetic_alone),
+		cmocka_unit_test(a_window_that_shrinks_is_not_believed),
 		cmocka_unit_test(no_more_tasks_are_taken_than_the_limit_says),
 		cmocka_unit_test(numbers_go_on_around_their_wraps),
 		cmocka_unit_test(a_redirection_is_told_with_its_address),
@@ -663,6 +733,7 @@ int main(void)
 		cmocka_unit_test(a_connection_lost_in_login_ends_the_login_and_nothing_else),
 		cmocka_unit_test(only_one_login_at_a_time_begins_a_session),
 		cmocka_unit_test(a_failed_session_begins_anew_with_a_new_connection),
+		cmocka_unit_test(a_configuration_that_can_not_work_is_refused),
 		cmocka_unit_test(sizes_are_what_init_takes_and_no_byte_less),
 		cmocka_unit_test(after_a_logout_request_nothing_more_is_sent),
 		cmocka_unit_test(logout_reasons_are_those_of_the_session),

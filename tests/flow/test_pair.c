@@ -23,9 +23,12 @@ static void fail_here(const char *file, int line, const char *what)
 	fail_msg("%s", what_failed);
 }
 
+/* Each side minds every reserved bit of the other. */
 static void begin(void)
 {
 	pair_init(&P, fail_here);
+	P.icfg.flags |= ISCSIP_CFG_CHECK_RESERVED;
+	P.tcfg.flags |= ISCSIP_CFG_CHECK_RESERVED;
 }
 
 static void log_in(void)

@@ -120,8 +120,11 @@ static void a_login_that_does_not_end_is_given_up(void **state)
 
 	(void)state;
 	rig_init(&r);
+	r.cfg.nop_interval_ms = 1; /* nobody is pinged in a login */
 	rig_connect(&r, 0);
 	assert_int_equal(iscsip_conn_deadline(r.conn[0]), r.cfg.login_timeout_ms);
+	assert_int_equal(iscsip_conn_tick(r.conn[0], 2), ISCSIP_OK);
+	assert_false(iscsip_conn_want(r.conn[0]) & ISCSIP_WANT_TX);
 	assert_int_equal(iscsip_conn_tick(r.conn[0], r.cfg.login_timeout_ms), ISCSIP_ETIMEDOUT);
 	assert_true(iscsip_conn_want(r.conn[0]) & ISCSIP_WANT_CLOSE);
 	rig_close(&r);
