@@ -199,6 +199,8 @@ static void session(void *user, struct iscsip_conn *conn, const struct iscsip_lo
 	err = iscsip_login_accept(conn, s->iscsip, c->device ? new_tsih(c->device) : 1);
 	if (err == ISCSIP_EAGAIN)
 		refuse(c, ISCSIP_LOGIN_TOO_MANY_CONNECTIONS, "too many connections in the session");
+	else if (err == ISCSIP_ESTATE)
+		refuse(c, ISCSIP_LOGIN_SESSION_DOES_NOT_EXIST, "the session is over");
 	else if (err)
 		refuse(c, ISCSIP_LOGIN_TARGET_ERROR, iscsip_strerror(err));
 }

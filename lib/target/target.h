@@ -212,6 +212,7 @@ struct tgt_session {
 	uint16_t deferred;                  /* connections with a request that waits for a slot */
 	uint16_t busy;                      /* depth of calls under way */
 	bool ended, told_free, clean;       /* clean: logged out */
+	bool closing;                       /* its connections close, and no other may join any more */
 	bool tell_window;                   /* the window has opened and nobody was told */
 	bool reap;                          /* a task ended while it was pinned */
 	bool making;                        /* a PDU is being made: what its item belongs to has to stay */

@@ -144,7 +144,7 @@ static void begin_session(struct tgt_session *s, const struct iscsip_login_info 
 /* Connections join only the session that their login names (11.12.6), a new login only an empty one. */
 static bool may_join(const struct tgt_session *s, const struct iscsip_login_info *info, uint16_t tsih)
 {
-	if (s->ended)
+	if (s->ended || s->closing)
 		return false;
 	if (info->tsih == 0)
 		return s->s.tsih == 0 && tsih != 0;
@@ -158,7 +158,7 @@ static int join(struct tgt_session *s, struct iscsip_conn *c)
 
 	if (old)
 		replace(s, old);
-	if (s->ended)
+	if (s->ended || s->closing)
 		return ISCSIP_ESTATE;
 	if (s->s.conn_count && s->s.conn_count >= s->s.params.max_connections)
 		return ISCSIP_EAGAIN;

@@ -60,7 +60,7 @@ static void close_session(struct tgt_task *t)
 	struct tgt_session *s = t->ses;
 	unsigned i;
 
-	s->clean = true;
+	s->clean = s->closing = true;
 	tasks_end(t, NULL);
 	if (t->flags & TGT_OVER)
 		return;

@@ -197,6 +197,7 @@ void iscsip__target_close_all(struct tgt_session *s)
 {
 	unsigned i;
 
+	s->closing = true;
 	iscsip__target_abort_all(s, is_any, NULL, false);
 	for (i = 0; i < s->s.cfg->limits.max_conns; i++) {
 		struct iscsip_conn *c = s->s.conns[i];

@@ -295,7 +295,7 @@ size_t it_encode(struct ini_rig *r, uint8_t *dst, const struct iscsip_pdu *h, co
 	}
 	if (len) {
 		memcpy(dst + at, data, len);
-		memset(dst + at + len, 0, pad);
+		memset(dst + at + len, r->pad, pad);
 		if (r->ddigest)
 			store_le32(dst + at + len + pad, iscsip_crc32c(0, dst + at, len + pad) ^ (spoil == 2 ? 1u : 0u));
 		at += len + pad + (r->ddigest ? 4u : 0u);

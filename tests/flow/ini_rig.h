@@ -50,6 +50,7 @@ struct ini_rig {
 	iscsip_time now;
 	uint32_t expcmdsn;    /* the target's next expected CmdSN: counted from what it got */
 	bool hdigest, ddigest;
+	uint8_t pad; /* what pad bytes are filled with */
 	int err;              /* what the last door answered, where it was an error */
 	uint8_t out[1 << 20]; /* sent by the initiator, not taken yet */
 	size_t out_len;

@@ -357,6 +357,37 @@ static void an_r2t_waits_for_the_unsolicited_data_of_its_task(void **state)
 	free(out);
 }
 
+/* Pad bytes should be 0 and may be anything (RFC 7143 11.2.3); the data digest is over them as they came (11.2.4). */
+static void pad_bytes_may_be_anything_and_land_nowhere(void **state)
+{
+	uint8_t in[16];
+	int digests;
+
+	(void)state;
+	for (digests = 0; digests < 2; digests++)
+		for (uint32_t len = 1; len <= 8; len++) {
+			struct iscsip_pdu p;
+			struct it_task k;
+
+			it_init(&R);
+			R.offer.header_digest.item[0] = R.offer.data_digest.item[0] = (uint8_t)digests;
+			it_open(&R);
+			it_login(&R);
+			R.pad = 0xee;
+			memset(in, 0x11, sizeof in);
+			it_read(&k, in, len);
+			p = it_pdu_data_in(submit_command(&k), 0, 0, true);
+			p.data_in.has_status = true;
+			it_give(&R, &p, "abcdefgh", len);
+			assert_true(it_is_done(&R, &k));
+			assert_int_equal(k.t.result.err, ISCSIP_OK);
+			assert_memory_equal(in, "abcdefgh", len);
+			for (uint32_t i = len; i < sizeof in; i++)
+				assert_int_equal(in[i], 0x11);
+			it_end(&R);
+		}
+}
+
 static void a_bidirectional_command_with_a_long_cdb_carries_both_headers(void **state)
 {
 	static const int cdb_lens[] = { 0, 1, 2, 3, 4, 16, 244 };
@@ -669,6 +700,7 @@ int main(void)
 		cmocka_unit_test(data_of_two_tasks_takes_turns),
 		cmocka_unit_test(unsolicited_data_goes_in_the_order_of_the_commands),
 		cmocka_unit_test(an_r2t_waits_for_the_unsolicited_data_of_its_task),
+		cmocka_unit_test(pad_bytes_may_be_anything_and_land_nowhere),
 		cmocka_unit_test(a_bidirectional_command_with_a_long_cdb_carries_both_headers),
 		cmocka_unit_test(in_and_out_share_their_numbers_in_a_bidirectional_command),
 		cmocka_unit_test(short_reads_are_counted_by_what_landed),

@@ -374,6 +374,54 @@ static void fast_abort_waits_for_no_r2t(void **state)
 	rig_close(&r);
 }
 
+/*
+ * A reset meets a second connection in its login: it is no part of the session yet, and joins it. Where all connections of
+ * the session close (a cold reset; or a logout, last of the rows), it finds none to join.
+ */
+static void a_reset_while_another_connection_logs_in_leaves_both_well(void **state)
+{
+	static const uint8_t functions[] = { ISCSIP_TMF_LOGICAL_UNIT_RESET, ISCSIP_TMF_TARGET_WARM_RESET, ISCSIP_TMF_TARGET_COLD_RESET, 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof functions; i++) {
+		struct rig r;
+		struct iscsip_pdu h, t;
+		struct peer_pdu got;
+
+		rig_init(&r);
+		r.cfg.limits.max_conns = 2;
+		r.offer.max_connections = 2;
+		rig_open(&r, RIG_PAIRS("MaxConnections=2"));
+		rig_connect(&r, 1);
+		r.session_later = true;
+		(void)rig_login(&r, 1, "", 1, &got);
+		if (functions[i]) {
+			t = tmf_of(&r, functions[i]);
+			assert_int_equal(ask(&r, &t), ISCSIP_TMF_COMPLETE);
+		} else {
+			t = rig_request(&r, ISCSIP_OP_LOGOUT_REQUEST);
+			peer_send(&r.peer[0], &t, NULL, 0);
+			(void)rig_expect(&r, ISCSIP_OP_LOGOUT_RESPONSE);
+		}
+		if (functions[i] == ISCSIP_TMF_TARGET_COLD_RESET || !functions[i]) {
+			assert_int_equal(iscsip_login_accept(r.conn[1], r.s, 0), ISCSIP_ESTATE);
+			assert_int_equal(iscsip_login_refuse(r.conn[1], ISCSIP_LOGIN_SESSION_DOES_NOT_EXIST, NULL), ISCSIP_OK);
+			assert_true(peer_recv(&r.peer[1], &got));
+			assert_int_equal(got.h.login_response.status_class, 2);
+		} else {
+			assert_int_equal(iscsip_login_accept(r.conn[1], r.s, 0), ISCSIP_OK);
+			assert_true(peer_recv(&r.peer[1], &got));
+			assert_int_equal(got.h.login_response.status_class, 0);
+			h = rig_read(&r, 0, 512);
+			peer_send(&r.peer[1], &h, NULL, 0);
+			assert_true(peer_recv(&r.peer[1], &got));
+			assert_int_equal(got.h.opcode, ISCSIP_OP_DATA_IN);
+			rig_alive(&r);
+		}
+		rig_close(&r);
+	}
+}
+
 static void an_r2t_that_is_never_answered_costs_the_connection(void **state)
 {
 	struct rig r;
@@ -472,6 +520,7 @@ int main(void)
 		cmocka_unit_test(a_target_reset_plugs_the_numbers_that_have_not_come),
 		cmocka_unit_test(the_answers_to_r2ts_are_waited_for_and_their_data_is_dropped),
 		cmocka_unit_test(fast_abort_waits_for_no_r2t),
+		cmocka_unit_test(a_reset_while_another_connection_logs_in_leaves_both_well),
 		cmocka_unit_test(an_r2t_that_is_never_answered_costs_the_connection),
 		cmocka_unit_test(the_response_follows_those_that_were_queued_before),
 		cmocka_unit_test(a_connection_may_die_while_the_device_server_has_the_request),
