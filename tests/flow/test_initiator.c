@@ -620,6 +620,35 @@ static void data_in_lands_in_scattered_memory_in_any_order_where_that_was_agreed
 	free(data);
 }
 
+/* Where any order was agreed bytes may come twice; a task never has more than its room. */
+static void data_in_that_comes_twice_is_not_counted_beyond_the_room(void **state)
+{
+	uint8_t in[100];
+	struct it_task k;
+	uint32_t itt;
+
+	(void)state;
+	it_init(&R);
+	R.offer.data_pdu_in_order = R.target_offer.data_pdu_in_order = false;
+	R.offer.data_sequence_in_order = R.target_offer.data_sequence_in_order = false;
+	it_open(&R);
+	it_login(&R);
+	it_read(&k, in, sizeof in);
+	itt = submit_command(&k);
+	for (uint32_t n = 0; n < 3; n++) {
+		struct iscsip_pdu p = it_pdu_data_in(itt, n, 0, true);
+		uint8_t *data = pattern(100);
+
+		it_give(&R, &p, data, 100);
+		free(data);
+	}
+	give_response(itt, 3);
+	assert_true(it_is_done(&R, &k));
+	assert_int_equal(k.t.result.in_len, sizeof in);
+	assert_int_equal(k.t.result.in_residual, 0);
+	it_end(&R);
+}
+
 static void empty_data_in_pdus_are_taken(void **state)
 {
 	uint8_t in[512];
@@ -707,6 +736,7 @@ int main(void)
 		cmocka_unit_test(sense_data_is_cut_to_the_tasks_room),
 		cmocka_unit_test(a_failure_of_the_target_is_told_as_such),
 		cmocka_unit_test(data_in_lands_in_scattered_memory_in_any_order_where_that_was_agreed),
+		cmocka_unit_test(data_in_that_comes_twice_is_not_counted_beyond_the_room),
 		cmocka_unit_test(empty_data_in_pdus_are_taken),
 		cmocka_unit_test(zero_length_transfers_have_their_direction),
 		cmocka_unit_test(submitting_checks_what_it_is_given),

@@ -1034,6 +1034,28 @@ static void a_rejected_command_leaves_no_gap(void **state)
 	it_end(&R);
 }
 
+/* A Reject of what was not sent yet, as one that guesses a tag would give it, rejects nothing. */
+static void what_is_not_sent_is_not_rejected(void **state)
+{
+	struct iscsip_pdu bad = { .opcode = ISCSIP_OP_TASK_REQUEST, .immediate = true, .final = true };
+
+	(void)state;
+	for (int guess = 0; guess < 2; guess++) {
+		it_begin(&R);
+		assert_int_equal(iscsip_initiator_tmf(R.s, ISCSIP_TMF_LOGICAL_UNIT_RESET, 0, NULL, &R, R.now), ISCSIP_OK);
+		if (guess) {
+			give_reject(&bad, ISCSIP_REJECT_FIELD);
+			assert_int_equal(R.tmfs, 0);
+		}
+		it_take(&R, ISCSIP_OP_TASK_REQUEST);
+		bad = R.got.h;
+		give_tmf_response(bad.itt, ISCSIP_TMF_COMPLETE);
+		assert_int_equal(R.tmfs, 1);
+		assert_int_equal(R.tmf_err, ISCSIP_OK);
+		it_end(&R);
+	}
+}
+
 static void a_rejected_immediate_command_comes_back_at_once(void **state)
 {
 	struct it_task k;
@@ -1267,6 +1289,7 @@ int main(void)
 		cmocka_unit_test(a_wish_to_negotiate_is_met_at_once),
 		cmocka_unit_test(terminated_tasks_are_given_back_and_acknowledged),
 		cmocka_unit_test(a_rejected_command_leaves_no_gap),
+		cmocka_unit_test(what_is_not_sent_is_not_rejected),
 		cmocka_unit_test(a_rejected_immediate_command_comes_back_at_once),
 		cmocka_unit_test(a_rejected_data_out_waits_for_its_response),
 		cmocka_unit_test(rejected_requests_end_with_an_error),

@@ -380,7 +380,8 @@ static void fast_abort_waits_for_no_r2t(void **state)
  */
 static void a_reset_while_another_connection_logs_in_leaves_both_well(void **state)
 {
-	static const uint8_t functions[] = { ISCSIP_TMF_LOGICAL_UNIT_RESET, ISCSIP_TMF_TARGET_WARM_RESET, ISCSIP_TMF_TARGET_COLD_RESET, 0 };
+	static const uint8_t functions[] = { ISCSIP_TMF_LOGICAL_UNIT_RESET, ISCSIP_TMF_TARGET_WARM_RESET,
+					     ISCSIP_TMF_TARGET_COLD_RESET, 0 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof functions; i++) {
