@@ -482,7 +482,8 @@ static unsigned make_lists(struct rig *r, struct list *l)
 	store_be32(l[n].b + 24, transport_id(l[n].b + 28, "iqn.1994-05.com.example:three"));
 	l[n].len = 28 + load_be32(l[n].b + 24);
 	n++;
-	l[n++] = (struct list){ .name = "UNMAP", .cdb = { 0x42 }, .at = 7, .size = 2, .len = 24, .asc = ISCSIP_ASC_PARAMETER_LIST_LENGTH,
+	l[n++] = (struct list){ .name = "UNMAP", .cdb = { 0x42 }, .at = 7, .size = 2, .len = 24,
+				.asc = ISCSIP_ASC_PARAMETER_LIST_LENGTH,
 				.b = { 0, 22, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0, 8 }, .good = { 0, UINT32_MAX },
 				.ignored = 8 };
 	l[n++] = (struct list){ .name = "MODE SELECT(6)", .cdb = { 0x15, 0x10 }, .at = 4, .size = 1, .len = 4 + 8 + 12,
