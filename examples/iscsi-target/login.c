@@ -99,12 +99,10 @@ static struct session *find_session(struct device *d, const struct iscsip_login_
 {
 	struct session *s;
 
-	for (s = d->sessions; s; s = s->next) {
-		if (info->tsih && iscsip_session_tsih(s->iscsip) == info->tsih)
+	for (s = d->sessions; s; s = s->next)
+		if ((!info->tsih || iscsip_session_tsih(s->iscsip) == info->tsih) && memcmp(s->isid, info->isid, 6) == 0 &&
+		    strcmp(s->initiator, info->initiator_name) == 0)
 			return s;
-		if (!info->tsih && memcmp(s->isid, info->isid, 6) == 0 && strcmp(s->initiator, info->initiator_name) == 0)
-			return s;
-	}
 	return NULL;
 }
 

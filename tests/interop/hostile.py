@@ -120,6 +120,47 @@ def statuses():
                 expect(p.closed(), what, "left the connection open")
 
 
+@suite.test("sessions are joined and reinstated by their own initiator alone")
+def reinstatement():
+    name, other, isid = "iqn.2026-11.org.example:owner", "iqn.2026-11.org.example:thief", b"\x80\x01\x02\x03\x04\x05"
+    text = {"InitiatorName": name, "TargetName": TARGET}
+
+    def login(p, **options):
+        p.send(p.login_request(options.pop("text", text), **{"isid": isid, **options}))
+        pdu = p.receive()
+        if not pdu.bhs[36]:
+            p.cmdsn = 1
+        return int.from_bytes(pdu.bhs[36:38], "big"), int.from_bytes(pdu.bhs[14:16], "big")
+
+    with Watched() as w:
+        first = w.peer(login=False)
+        status, tsih = login(first)
+        expect(status == 0 and tsih, status, tsih)
+        expect(len(first.read_blocks()) == 8 * BLOCK, "read")
+        # neither the handle nor handle and ISID make another initiator's session one's own
+        for options in ({"text": {**text, "InitiatorName": other}}, {"isid": b"\x80" + bytes(5)},
+                        {"text": {**text, "InitiatorName": other}, "isid": b"\x80" + bytes(5)}, {"tsih": tsih + 77}):
+            with w.peer(login=False) as p:
+                status, _ = login(p, **{"tsih": tsih, **options})
+                expect(status == 0x020a, options, f"{status:04x}")
+        expect(len(first.read_blocks()) == 8 * BLOCK, "the session was taken away")
+        # nor does the same ISID of another initiator end it
+        with w.peer(login=False) as p:
+            expect(login(p, text={**text, "InitiatorName": other})[0] == 0, "another nexus")
+            expect(len(first.read_blocks()) == 8 * BLOCK, "the session was ended")
+        # a second connection is one too many, the same one again takes the place of the first, a new session that of all
+        with w.peer(login=False) as p:
+            status, _ = login(p, tsih=tsih, cid=2)
+            expect(status == 0x0206, f"{status:04x}")
+        with w.peer(login=False) as second, w.peer(login=False) as third:
+            expect(login(second, tsih=tsih) == (0, tsih), "connection reinstatement")
+            expect(first.closed(), "the connection before is still there")
+            status, fresh = login(third)
+            expect(status == 0 and fresh != tsih, "session reinstatement", f"{status:04x}", fresh)
+            expect(second.closed(), "the session before is still there")
+            expect(len(third.read_blocks()) == 8 * BLOCK, "read after it")
+
+
 @suite.test("hundreds of half-open logins leave the target well")
 def flood():
     with Watched() as w:
