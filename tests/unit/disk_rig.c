@@ -149,7 +149,7 @@ static int port_complete(struct iscsip_cmd *cmd, const struct iscsip_cmd_status 
 	if (st->sense_len)
 		assert_int_equal(iscsip_sense_decode(st->sense, st->sense_len, &c->sense), ISCSIP_OK);
 	c->data_due = false;
-	if (!c->rig->hold_sent || cmd->flags & ISCSIP_CMD_ABORTED)
+	if (!c->rig->hold_sent || (cmd->flags & ISCSIP_CMD_ABORTED && !c->rig->hold_aborted))
 		rig_release(c);
 	return ISCSIP_OK;
 }
@@ -674,7 +674,7 @@ void rig_free(struct rig *r)
 {
 	int i;
 
-	r->hold_sent = false;
+	r->hold_sent = r->hold_aborted = false;
 	rig_pump(r);
 	while (r->cmds)
 		rig_release(r->cmds);

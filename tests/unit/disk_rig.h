@@ -66,6 +66,7 @@ struct rig {
 	struct rig_cmd *cmds;
 	bool sent_inside;  /* `sent` comes inside send_data */
 	bool hold_sent;    /* `sent` and `free` wait for rig_pump() */
+	bool hold_aborted; /* so does `free` of an aborted command */
 	int woken, gone, attentions, starts, group_sets;
 	bool group_refused;
 	uint8_t tmf_response;
