@@ -64,7 +64,9 @@ struct iscsip_target_ops {
 	 * The login is about to succeed: name the session with iscsip_login_accept(), or refuse. With info->tsih 0 a new
 	 * session is wanted; one of the same initiator name, ISID, target and portal group tag that exists is to be ended first
 	 * (session reinstatement, RFC 7143 6.3.5): iscsip_target_session_end(). Else the session with that TSIH is wanted,
-	 * and a connection in it with the same CID is replaced (6.3.4). Required.
+	 * and a connection in it with the same CID is replaced (6.3.4): let it be of the same initiator name, ISID, target and portal
+	 * group tag, too, or refuse with 020a (11.12.6), else an initiator could take over what another one has. registry.h does
+	 * both. Required.
 	 */
 	void (*session)(void *user, struct iscsip_conn *c, const struct iscsip_login_info *info,
 			const struct iscsip_params *params);

@@ -141,14 +141,19 @@ static void begin_session(struct tgt_session *s, const struct iscsip_login_info 
 	iscsip__target_state(s, ISCSIP_SESSION_ACTIVE, NULL);
 }
 
-/* Connections join only the session that their login names (11.12.6), a new login only an empty one. */
+/*
+ * Connections join only the session that their login names (11.12.6), a new login only an empty one. That the initiator's name
+ * is the session's, too, only the host knows.
+ */
 static bool may_join(const struct tgt_session *s, const struct iscsip_login_info *info, uint16_t tsih)
 {
 	if (s->ended || s->closing)
 		return false;
 	if (info->tsih == 0)
 		return s->s.tsih == 0 && tsih != 0;
-	return s->s.tsih == info->tsih && s->s.state == ISCSIP_SESSION_LOGGED_IN;
+	return s->s.tsih == info->tsih && s->s.state == ISCSIP_SESSION_LOGGED_IN &&
+	       memcmp(s->s.isid, info->isid, sizeof s->s.isid) == 0 && s->portal_group_tag == info->portal_group_tag &&
+	       iscsip_name_equal(s->target_name, info->target_name);
 }
 
 static int join(struct tgt_session *s, struct iscsip_conn *c)

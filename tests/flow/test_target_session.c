@@ -356,32 +356,40 @@ static void more_connections_than_agreed_are_refused(void **state)
 static void a_login_joins_the_session_that_it_names_alone(void **state)
 {
 	struct iscsip_pdu h = { .opcode = ISCSIP_OP_LOGIN_REQUEST, .immediate = true };
-	static const char text[] = "InitiatorName=iqn.2001-04.test:peer\0TargetName=iqn.2001-04.test:disk.000000";
+	static const char text[] = "InitiatorName=iqn.2001-04.test:peer\0TargetName=iqn.2001-04.test:disk";
+	static const char other[] = "InitiatorName=iqn.2001-04.test:peer\0TargetName=iqn.2001-04.test:tape";
 	struct rig r;
 	struct peer_pdu got;
 
 	(void)state;
-	two_connections(&r);
-	rig_connect(&r, 2);
-	r.session_later = true;
-	h.login_request.csg = 1;
-	h.login_request.nsg = 3;
-	h.login_request.transit = true;
-	h.login_request.cid = 7;
-	h.login_request.tsih = 0x1235;
-	h.login_request.cmdsn = r.cmdsn;
-	memcpy(h.login_request.isid, r.info.isid, sizeof r.info.isid);
-	assert_int_not_equal(iscsip_session_tsih(r.s), 0x1235);
-	r.asked_session = false;
-	peer_send(&r.peer[2], &h, text, sizeof text);
-	assert_true(r.asked_session);
-	assert_int_equal(iscsip_login_accept(r.conn[2], r.s, 0), ISCSIP_ESTATE);
-	assert_int_equal(iscsip_login_refuse(r.conn[2], ISCSIP_LOGIN_SESSION_DOES_NOT_EXIST, NULL), ISCSIP_OK);
-	assert_true(peer_recv(&r.peer[2], &got));
-	assert_int_equal(got.h.login_response.status_class, 2);
-	assert_int_equal(got.h.login_response.status_detail, 0x0a);
-	rig_alive(&r);
-	rig_close(&r);
+	/* another handle, ISID, target; and all that is right */
+	for (int wrong = 0; wrong < 4; wrong++) {
+		rig_init(&r);
+		r.cfg.limits.max_conns = 2;
+		r.offer.max_connections = 2;
+		rig_open(&r, RIG_PAIRS("MaxConnections=2"));
+		rig_connect(&r, 1);
+		r.session_later = true;
+		h.login_request.csg = 1;
+		h.login_request.nsg = 3;
+		h.login_request.transit = true;
+		h.login_request.cid = 7;
+		h.login_request.tsih = (uint16_t)(iscsip_session_tsih(r.s) + (wrong == 0));
+		h.login_request.cmdsn = r.cmdsn;
+		memcpy(h.login_request.isid, r.info.isid, sizeof r.info.isid);
+		h.login_request.isid[5] ^= wrong == 1;
+		r.asked_session = false;
+		peer_send(&r.peer[1], &h, wrong == 2 ? other : text, sizeof text);
+		assert_true(r.asked_session);
+		assert_int_equal(iscsip_login_accept(r.conn[1], r.s, 0), wrong == 3 ? ISCSIP_OK : ISCSIP_ESTATE);
+		if (wrong < 3)
+			assert_int_equal(iscsip_login_refuse(r.conn[1], ISCSIP_LOGIN_SESSION_DOES_NOT_EXIST, NULL), ISCSIP_OK);
+		assert_true(peer_recv(&r.peer[1], &got));
+		assert_int_equal(got.h.login_response.status_class, wrong == 3 ? 0 : 2);
+		assert_int_equal(got.h.login_response.status_detail, wrong == 3 ? 0 : 0x0a);
+		rig_alive(&r);
+		rig_close(&r);
+	}
 }
 
 static void a_connection_with_the_same_cid_replaces_the_old_one(void **state)
