@@ -499,11 +499,18 @@ static void format_unit_clears_the_medium_and_refuses_what_it_cannot(void **stat
 {
 	static const uint8_t plain[6] = { 0x04 }, with_list[6] = { 0x04, 0x10 }, pi[6] = { 0x04, 0x90 }, defects[6] = { 0x04, 0x1d };
 	static const uint8_t long_list[6] = { 0x04, 0x30 };
-	uint8_t list[8] = { 0 };
+	uint8_t list[8] = { 0 }, cdb[6] = { 0x04 };
 	struct rig *r = rig_new(RIG_RAM, 0);
+	unsigned bits;
 
 	(void)state;
 	memset(r->unit[0].bytes, 'F', 2048 * 512);
+	/* protection information, a format of defect lists, and what needs a parameter list and has none */
+	for (bits = 1; bits < 256; bits++) {
+		cdb[1] = (uint8_t)bits;
+		if ((bits & 0xd7) != 0x10)
+			assert_cdb_field(rig_run(r, 0, 0, cdb, 6, list, 8, 0), 1);
+	}
 	assert_cdb_field(rig_run(r, 0, 0, pi, 6, list, 4, 0), 1);
 	assert_cdb_field(rig_run(r, 0, 0, defects, 6, list, 4, 0), 1);
 	assert_check(rig_run(r, 0, 0, with_list, 6, list, 3, 0), 5, ISCSIP_ASC_PARAMETER_LIST_LENGTH);
