@@ -9,7 +9,7 @@ import struct
 import threading
 
 from harness import BIN, TARGET, Suite, expect, run
-from peer import LOGIN_RESPONSE, LOGOUT_RESPONSE, NO_TAG, OP, TEXT_RESPONSE, Closed, Peer, pad
+from peer import ASYNC, LOGIN_RESPONSE, LOGOUT_RESPONSE, NO_TAG, OP, TEXT_RESPONSE, Closed, Pdu, Peer, pad
 
 suite = Suite()
 DECLARED = ("InitiatorName", "InitiatorAlias", "TargetName", "SessionType", "MaxRecvDataSegmentLength")
@@ -88,7 +88,7 @@ class Target:
 
 
 def initiator(*words, port, ok=(1,), path=f"/{TARGET}/0", host="127.0.0.1"):
-    out = run(BIN / "iscsi-initiator", *words, "--timeout", 5, "--retry", 1, f"iscsi://{host}:{port}{path}", ok=ok, timeout=60)
+    out = run(BIN / "iscsi-initiator", *words, "--timeout", 2, "--retry", 1, f"iscsi://{host}:{port}{path}", ok=ok, timeout=60)
     expect("Sanitizer" not in out, out)
     return out
 
@@ -175,6 +175,83 @@ def logins():
         with Target(script) as here:
             out = one_line(initiator("capacity", port=here.port))
             expect("login" in out or "connection" in out or "closed" in out or "protocol" in out, what, out)
+
+
+# --- full feature phase ---
+
+def async_message(c, request, event, words=(0, 0, 0)):
+    c.answer(ASYNC, Pdu(request.bhs[:16] + b"\xff" * 4 + request.bhs[20:], b""), rest=struct.pack(">BBHHHI", event, 0, *words, 0))
+
+
+@suite.test("a target that asks for a logout gets one; one that drops the session is believed")
+def events():
+    seen = []
+
+    def wants_logout(c, _):
+        c.login()
+        ping = c.receive()
+        async_message(c, ping, 1, (0, 0, 5))
+        c.answer(0x20, ping)
+        request = c.receive()
+        seen.append((request.opcode, request.flags & 0x7f))
+        c.answer(LOGOUT_RESPONSE, request)
+        c.closed()
+
+    with Target(wants_logout) as here:
+        initiator("ping", "--count", 3, port=here.port)
+    expect(seen and all(s == (OP["logout"], 0) for s in seen), seen)
+    for event in (2, 3):
+        def drops(c, _, event=event):
+            c.login()
+            async_message(c, c.receive(), event, (1 if event == 2 else 0, 0, 0))
+            c.closed()
+
+        with Target(drops) as here:
+            one_line(initiator("ping", port=here.port))
+
+
+@suite.test("answers that fit nothing end the command with one line and exit code 1")
+def answers():
+    def bare(opcode, flags=0x80, **options):
+        def script(c, _):
+            c.login()
+            c.answer(opcode, c.receive(), flags=flags, **options)
+            c.closed()
+        return script
+
+    def foreign(c, _):
+        c.login()
+        request = c.receive()
+        c.answer(0x21, Pdu(request.bhs[:16] + b"\x12\x34\x56\x78" + request.bhs[20:], b""))
+        c.closed()
+
+    def skips(c, _):
+        c.login()
+        request = c.receive()
+        c.statsn += 5
+        c.answer(0x21, request)
+        c.closed()
+
+    def storm(c, _):
+        c.login()
+        request = c.receive()
+        nobody = Pdu(request.bhs[:16] + b"\xff" * 4 + request.bhs[20:], b"")
+        for n in range(20000):
+            c.answer(0x20, nobody, ttt=n)
+            c.statsn -= 1
+
+    scripts = {
+        "an answer to another task": foreign, "a status number left out": skips, "twenty thousand pings and no answer": storm,
+        "Data-In beyond the buffer": bare(0x25, 0x80, data=bytes(4096), rest=struct.pack(">III", 0, 0x7fffff00, 0)),
+        "an R2T for a read": bare(0x31, ttt=5, rest=struct.pack(">III", 0, 0, 512)),
+        "an opcode that nobody has": bare(0x2f), "Data-In with an offset that wraps": bare(0x25, data=bytes(512), rest=struct.pack(
+            ">III", 0, 0xffffff00, 0)),
+        "a Reject of nothing": bare(0x3f, data=bytes(48)), "sense data that is not there": bare(0x21, data=b"\xff\xff"),
+    }
+    for what, script in scripts.items():
+        with Target(script) as here:
+            out = initiator("capacity", port=here.port)
+            expect(out.count("\n") == 1 and out[:-1].isprintable(), what, repr(out))
 
 
 # --- discovery ---

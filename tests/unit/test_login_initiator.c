@@ -438,6 +438,13 @@ static void a_challenge_must_be_complete_and_of_an_offered_algorithm(void **stat
 		memset(text + 27, 'a', n - 27);
 		text[n++] = 0;
 		assert_int_equal(chap_error(false, 1, -1, text, n), bytes <= 1024 ? 0 : ISCSIP_EPROTO);
+		/* the same in base64: 342 groups less a pad of none, one or two */
+		memcpy(text, "CHAP_A=7\0CHAP_I=1\0CHAP_C=0b", 27);
+		n = 27 + (bytes + 2) / 3 * 4;
+		memset(text + 27, 'A', n - 27);
+		memset(text + n - (3 - bytes % 3) % 3, '=', (3 - bytes % 3) % 3);
+		text[n++] = 0;
+		assert_int_equal(chap_error(false, 1, -1, text, n), bytes <= 1024 ? 0 : ISCSIP_EPROTO);
 	}
 	free(text);
 }
