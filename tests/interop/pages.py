@@ -395,6 +395,30 @@ def removed():
         peer.close()
 
 
+@suite.test("a sparse file of 3 TiB, read and written at its ends and about 2 TiB")
+def huge():
+    path = suite.path("huge")
+    try:
+        with open(path, "wb") as f:
+            f.truncate(3 << 40)
+    except OSError as why:
+        raise Skipped(f"no file of 3 TiB: {why}") from None
+    server = suite.serve("--target", TARGET, "--lun", f"0=file:{path}")
+    with client(server) as peer:
+        expect(execute(peer, bytes([0x25]), 8)[2][:4] == b"\xff\xff\xff\xff", "READ CAPACITY(10)")
+        capacity = execute(peer, struct.pack(">BBQIBB", 0x9e, 0x10, 0, 32, 0, 0), 32)[2]
+        expect(struct.unpack(">Q", capacity[:8])[0] == (3 << 31) - 1, capacity.hex())
+        for turn in range(3):
+            for lba in (0, (1 << 32) - 8, (1 << 32) - 1, 1 << 32, (3 << 31) - 16):
+                data = random.Random(lba + turn).randbytes(16 * BLOCK)
+                cdb = struct.pack(">BQIBB", 0, lba, 16, 0, 0)
+                expect(execute(peer, b"\x8a" + cdb, out=data)[0] == 0, "WRITE(16) at", lba)
+                expect(execute(peer, b"\x88" + cdb, 16 * BLOCK)[2] == data, "READ(16) at", lba)
+        status, sense, _ = execute(peer, struct.pack(">BBQIBB", 0x88, 0, (3 << 31) - 1, 2, 0, 0), 1024)
+        expect(status == 2 and sense[12] == 0x21, "READ(16) past the end", status, sense.hex())
+    expect(os.stat(path).st_blocks * 512 < MIB, "it is no longer sparse")
+
+
 @suite.test("a file that the target may only read, and does not own, is not mapped: mincore() would not tell")
 def foreign():
     if os.geteuid() != 0:
