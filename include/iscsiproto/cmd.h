@@ -215,7 +215,7 @@ struct iscsip_device_ops {
  * No answer is sent for it; the initiator learns of it by a unit attention, which is the device server's to
  * establish (SAM-5 5.6), or by its own task management. Where the session has FastAbort, the transport tells it by an
  * Asynchronous Message that all tasks of the logical unit are terminated (RFC 7143 4.2.3.4 d): so abort all that the nexus has
- * there. The command then stays (`free` does not come) until that is acknowledged.
+ * there.
  * @param[in,out] cmd a command after `exec` that is not completed. `abort` is called for it.
  * @retval ISCSIP_OK marked. @retval ISCSIP_ESTATE completed or aborted already.
  */

@@ -531,7 +531,8 @@ static inline struct tgt_residual tgt_residual_of(uint32_t expected, uint32_t to
 void iscsip__target_abort(struct tgt_task *t, bool drain);
 /*
  * It is aborted by others than its connection's initiator. With FastAbort that one is told by an Asynchronous Message, and the
- * task and its tags stay until it has acknowledged that (RFC 7143 4.2.3.4 c, d, g); its answers to R2Ts are not waited for.
+ * task keeps its place until that is acknowledged (RFC 7143 4.2.3.4 d, g). The device server has it back at once; what still
+ * comes for its transfer tags is dropped in silence, as if they were valid (c).
  */
 void iscsip__target_abort_told(struct tgt_task *t);
 /* All tasks that `which` picks; `arg` is its own. */

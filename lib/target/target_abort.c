@@ -80,7 +80,7 @@ void iscsip__target_abort_told(struct tgt_task *t)
 		t->flags |= TGT_NOTICE | TGT_TELL;
 		iscsip__conn_queue(t->c, &tgt_conn_of(t->c)->notice_item, CONN_Q_ANSWER);
 	}
-	iscsip__target_abort(t, tell);
+	iscsip__target_abort(t, false);
 }
 
 void iscsip__target_abort_all(struct tgt_session *s, tgt_pick *which, const void *arg, bool drain)

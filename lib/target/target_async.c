@@ -5,8 +5,9 @@
  *
  * Notices are messages of this role itself: with FastAbort, one for each logical unit with tasks on the connection that
  * others have aborted (4.2.3.4 d, 4.2.3.5). The tasks are their queue: TGT_TELL until the message is made, TGT_NOTICE until
- * the initiator has acknowledged it by a NOP-Out for that unit. A task is held for so long, which narrows the command window
- * of an initiator that does not acknowledge; after logout_timeout_ms its connection is dropped.
+ * the initiator has acknowledged it by a NOP-Out for that unit. A task keeps its place for so long, though the device server
+ * has it back, which narrows the command window of an initiator that does not acknowledge; after logout_timeout_ms its
+ * connection is dropped.
  */
 #include "base/bytes.h"
 #include "target/target.h"

@@ -229,18 +229,26 @@ static void slot_give_back(struct tgt_task *t)
 	s->live--;
 }
 
-static void task_end(struct tgt_task *t)
+/* The device server hears of it no more. */
+static void command_end(struct tgt_task *t)
 {
 	struct tgt_session *s = t->ses;
+	bool told = t->flags & TGT_TOLD;
 
+	t->flags &= ~(uint32_t)TGT_TOLD;
+	if (t->cmd.flags & ISCSIP_CMD_OUT)
+		iscsip__target_r2t_release_all(t);
+	if (t->tmf_refs)
+		iscsip__target_tmf_forget(t);
+	if (told && s->dev->free)
+		s->dev->free(s->dev_user, &t->cmd);
+}
+
+static void task_end(struct tgt_task *t)
+{
 	iscsip__target_task_unhash(t);
 	if (t->kind == TGT_COMMAND) {
-		if (t->cmd.flags & ISCSIP_CMD_OUT)
-			iscsip__target_r2t_release_all(t);
-		if (t->tmf_refs)
-			iscsip__target_tmf_forget(t);
-		if (t->flags & TGT_TOLD && s->dev->free)
-			s->dev->free(s->dev_user, &t->cmd);
+		command_end(t);
 	} else if (t->kind == TGT_NOP) {
 		iscsip__target_nop_free(t);
 	} else if (t->kind == TGT_TMF) {
@@ -251,10 +259,14 @@ static void task_end(struct tgt_task *t)
 
 bool iscsip__target_task_put(struct tgt_task *t)
 {
-	if (!(t->flags & TGT_OVER) || t->flags & (TGT_HELD | TGT_DRAIN | TGT_NOTICE) || t->tx_units || conn_queued(&t->item))
+	if (!(t->flags & TGT_OVER) || t->flags & (TGT_HELD | TGT_DRAIN) || t->tx_units || conn_queued(&t->item))
 		return false;
 	if (t->pins) {
 		t->ses->reap = true;
+		return false;
+	}
+	if (t->flags & TGT_NOTICE) {
+		command_end(t);
 		return false;
 	}
 	task_end(t);

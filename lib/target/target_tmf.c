@@ -244,8 +244,7 @@ static bool tags_are_answered(const struct tgt_task *t)
 	unsigned i;
 
 	for (i = 0; i < s->fresh; i++)
-		if (s->tasks[i].ses && s->tasks[i].flags & TGT_DRAIN && !(s->tasks[i].flags & TGT_NOTICE) &&
-		    affects(&s->tasks[i], t))
+		if (s->tasks[i].ses && s->tasks[i].flags & TGT_DRAIN && affects(&s->tasks[i], t))
 			return false;
 	return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * FastAbort at the target (RFC 7143 4.2.3.4, 4.2.3.5, 11.9.1 event 5): the initiator of tasks that others abort is told, one
- * message a logical unit and connection, and tasks and transfer tags stay until it has acknowledged that.
+ * message a logical unit and connection, and the tasks keep their places until it has acknowledged that.
  */
 #include "flow/target_rig.h"
 
@@ -78,6 +78,19 @@ static void acknowledge(int conn, uint64_t lun, uint32_t expstatsn)
 	peer_send(&R.peer[conn], &ack, NULL, 0);
 }
 
+/* Commands that may be sent now, as a ping's answer tells. */
+static uint32_t room(void)
+{
+	struct iscsip_pdu ping = { .opcode = ISCSIP_OP_NOP_OUT, .immediate = true, .final = true, .itt = R.itt++ };
+	struct iscsip_reply now;
+
+	ping.nop_out.ttt = ISCSIP_TAG_NONE;
+	ping.request.cmdsn = R.cmdsn;
+	peer_send(&R.peer[0], &ping, NULL, 0);
+	now = rig_expect(&R, ISCSIP_OP_NOP_IN).h.reply;
+	return now.maxcmdsn - now.expcmdsn + 1u;
+}
+
 /* What another nexus' reset does: every command is aborted, and the device server gives them back. */
 static void reset_by_another(int n)
 {
@@ -94,7 +107,7 @@ static void nothing_landed(void)
 		assert_int_equal(R.disk[i], 0x11);
 }
 
-static void tasks_that_others_abort_are_told_once_a_unit_and_stay_until_that_is_acknowledged(void **state)
+static void tasks_that_others_abort_are_told_once_a_unit_and_keep_their_places_until_that_is_acknowledged(void **state)
 {
 	struct iscsip_pdu w, a, b;
 	uint32_t ttt, first, second;
@@ -114,8 +127,9 @@ static void tasks_that_others_abort_are_told_once_a_unit_and_stay_until_that_is_
 	second = told(0, LUN_1);
 	assert_int_equal(second, first + 1u);
 	rig_quiet(&R);
-	/* the tasks are over for the device server, but not given up: their tags are still good, and their data goes nowhere */
-	assert_int_equal(R.frees, 0);
+	/* the tasks are over for the device server, but their places are not given up; their data goes nowhere */
+	assert_int_equal(R.frees, 3);
+	assert_int_equal(room(), R.cfg.limits.max_tasks - 3);
 	data_out(&w, ttt, 0, 0, 2048, false);
 	data_out(&w, ttt, 1, 512, 2048, false); /* also where it goes wrong: nobody minds */
 	rig_quiet(&R);
@@ -123,11 +137,11 @@ static void tasks_that_others_abort_are_told_once_a_unit_and_stay_until_that_is_
 	acknowledge(0, 0, first);
 	acknowledge(0, 2ull << 48, second + 1u);
 	rig_quiet(&R);
-	assert_int_equal(R.frees, 0);
+	assert_int_equal(room(), R.cfg.limits.max_tasks - 3);
 	acknowledge(0, LUN_1, second + 1u);
-	assert_int_equal(R.frees, 1);
+	assert_int_equal(room(), R.cfg.limits.max_tasks - 2);
 	acknowledge(0, 0, second + 1u);
-	assert_int_equal(R.frees, 3);
+	assert_int_equal(room(), R.cfg.limits.max_tasks);
 	/* what was on its way all the same passes in silence */
 	data_out(&w, ttt, 1, 4096, 4096, true);
 	rig_quiet(&R);
@@ -154,18 +168,21 @@ static void a_task_aborted_after_the_message_needs_one_of_its_own(void **state)
 	peer_send(&R.peer[0], &a, NULL, 0);
 	assert_int_equal(iscsip_cmd_abort(R.cmds[1]), ISCSIP_OK);
 	second = told(0, 0);
+	assert_int_equal(room(), R.cfg.limits.max_tasks - 2);
 	acknowledge(0, 0, first + 1u);
-	assert_int_equal(R.frees, 1);
+	assert_int_equal(room(), R.cfg.limits.max_tasks - 1);
 	acknowledge(0, 0, second + 1u);
 	/* the device server still has this one */
+	assert_int_equal(room(), R.cfg.limits.max_tasks - 1);
 	assert_int_equal(R.frees, 1);
 	assert_int_equal(rig_good(R.cmds[1], 0, 0), ISCSIP_OK);
 	assert_int_equal(R.frees, 2);
+	assert_int_equal(room(), R.cfg.limits.max_tasks);
 	rig_quiet(&R);
 	rig_close(&R);
 }
 
-static void data_that_is_whole_before_the_acknowledgment_ends_its_tag(void **state)
+static void data_that_is_whole_before_the_acknowledgment_passes_too(void **state)
 {
 	struct iscsip_pdu w;
 	uint32_t ttt, sn;
@@ -176,9 +193,9 @@ static void data_that_is_whole_before_the_acknowledgment_ends_its_tag(void **sta
 	reset_by_another(1);
 	data_out(&w, ttt, 0, 0, sizeof data, true);
 	sn = told(0, 0);
-	assert_int_equal(R.frees, 0);
 	acknowledge(0, 0, sn + 1u);
 	assert_int_equal(R.frees, 1);
+	assert_int_equal(room(), R.cfg.limits.max_tasks);
 	rig_quiet(&R);
 	nothing_landed();
 	rig_close(&R);
@@ -278,10 +295,9 @@ static void other_connections_of_the_session_are_told_by_its_own_reset(void **st
 	assert_true(peer_recv(&R.peer[1], &got));
 	assert_int_equal(got.h.opcode, ISCSIP_OP_NOP_IN);
 	sn = told(1, 0);
-	assert_int_equal(R.frees, 1);
+	assert_int_equal(R.frees, 2);
 	rig_quiet(&R);
 	acknowledge(1, 0, sn + 1u);
-	assert_int_equal(R.frees, 2);
 	got = rig_expect(&R, ISCSIP_OP_TASK_RESPONSE);
 	assert_int_equal(got.h.itt, h.itt);
 	assert_int_equal(got.h.task_response.response, ISCSIP_TMF_COMPLETE);
@@ -291,9 +307,9 @@ static void other_connections_of_the_session_are_told_by_its_own_reset(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tasks_that_others_abort_are_told_once_a_unit_and_stay_until_that_is_acknowledged),
+		cmocka_unit_test(tasks_that_others_abort_are_told_once_a_unit_and_keep_their_places_until_that_is_acknowledged),
 		cmocka_unit_test(a_task_aborted_after_the_message_needs_one_of_its_own),
-		cmocka_unit_test(data_that_is_whole_before_the_acknowledgment_ends_its_tag),
+		cmocka_unit_test(data_that_is_whole_before_the_acknowledgment_passes_too),
 		cmocka_unit_test(other_sessions_are_told_nothing),
 		cmocka_unit_test(an_initiator_that_acknowledges_nothing_loses_its_connection),
 		cmocka_unit_test(a_session_that_ends_waits_for_no_acknowledgment),
