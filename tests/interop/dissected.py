@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 
-from harness import (BIN, SECRET, TARGET, USER, Suite, expect, initiator, need, run)
+from harness import BIN, NAME, SECRET, TARGET, USER, Suite, expect, initiator, need, run
 from tgtd_server import Tgtd
 
 suite = Suite()
@@ -95,6 +95,30 @@ def tgtd():
     initiator("write", peer.unit, "--lba", 0, "--from", data, "--pcap", capture)
     seen = dissect(capture, peer.port)
     expect({0x01, 0x03, 0x05, 0x06, 0x21, 0x23, 0x26, 0x31} <= set(seen), seen)
+
+
+@suite.test("the messages about tasks that another initiator's reset aborted (FastAbort), and their acknowledgments")
+def fast_abort():
+    capture = suite.path("fast.pcap")
+    server = suite.serve("--pcap", capture, "--target", TARGET, "--lun", "0=ram:64M")
+    unit = f"{server.url}/{TARGET}/0"
+    fast = ("--set", "TaskReporting=FastAbort,ResponseFence,RFC3720", "--set", "InitialR2T=Yes", "--set", "ImmediateData=No")
+    bench = subprocess.Popen([str(BIN / "iscsi-initiator"), "bench", unit, "--op", "write", "--size", "1M", "--depth", "16", "--seconds",
+                              "20", "--retry", "100", *fast], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(40):
+            initiator("reset", unit, "--lun", "--initiator", f"{NAME}.other")
+            if bench.poll() is not None:
+                break
+    finally:
+        bench.kill()
+        bench.wait()
+    initiator("inquiry", unit)
+    server.stop()
+    expect({0x32, 0x00} <= set(dissect(capture, server.port)), "no Asynchronous Message, or no NOP-Out that acknowledges it")
+    out = run("tshark", "-r", capture, "-d", f"tcp.port=={server.port},iscsi", "-Y", "iscsi.opcode == 0x32", "-T", "fields", "-e",
+              "iscsi.asyncevent", timeout=300)
+    expect("0x05" in out, out)
 
 
 @suite.test("the asynchronous logout request of an ending target")
