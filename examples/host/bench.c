@@ -114,7 +114,7 @@ static void came_back(struct request *r)
 
 	b->under_way--;
 	if (r->err)
-		die("bench: connection lost: %s", b->l->why);
+		die("bench: %s", b->l->why[0] ? b->l->why : iscsip_strerror(r->err));
 	if (r->status == ISCSIP_STATUS_GOOD) {
 		b->done++;
 		b->bytes += r->in_len + r->out_len;

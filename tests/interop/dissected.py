@@ -4,6 +4,7 @@
 import collections
 import os
 import subprocess
+import threading
 import time
 
 from harness import BIN, NAME, SECRET, TARGET, USER, Suite, expect, initiator, need, run
@@ -103,17 +104,21 @@ def fast_abort():
     server = suite.serve("--pcap", capture, "--target", TARGET, "--lun", "0=ram:64M")
     unit = f"{server.url}/{TARGET}/0"
     fast = ("--set", "TaskReporting=FastAbort,ResponseFence,RFC3720", "--set", "InitialR2T=Yes", "--set", "ImmediateData=No")
-    bench = subprocess.Popen([str(BIN / "iscsi-initiator"), "bench", unit, "--op", "write", "--size", "1M", "--depth", "16", "--seconds",
-                              "20", "--retry", "100", *fast], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    data = suite.random_file("fast", 48 << 20)
+    over = threading.Event()
+
+    def resets():
+        while not over.is_set():
+            initiator("reset", unit, "--lun", "--initiator", f"{NAME}.other", ok=[0, 1])
+
+    storm = threading.Thread(target=resets)
+    storm.start()
     try:
-        for _ in range(40):
-            initiator("reset", unit, "--lun", "--initiator", f"{NAME}.other")
-            if bench.poll() is not None:
-                break
+        initiator("write", unit, "--lba", 0, "--from", data, "--retry", 100, *fast)
     finally:
-        bench.kill()
-        bench.wait()
-    initiator("inquiry", unit)
+        over.set()
+        storm.join()
+    initiator("compare", unit, "--lba", 0, "--from", data)
     server.stop()
     expect({0x32, 0x00} <= set(dissect(capture, server.port)), "no Asynchronous Message, or no NOP-Out that acknowledges it")
     out = run("tshark", "-r", capture, "-d", f"tcp.port=={server.port},iscsi", "-Y", "iscsi.opcode == 0x32", "-T", "fields", "-e",
