@@ -89,7 +89,7 @@ tools: $(PROGRAM_BINS)
 
 $(HOST_OBJS) $(EXAMPLE_OBJS): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(C_FLAGS) -D_GNU_SOURCE -Iexamples -pthread -c -o $@ $<
+	$(CC) $(C_FLAGS) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iexamples -pthread -c -o $@ $<
 
 $(BUILD)/libhost.a: $(HOST_OBJS)
 	@rm -f $@

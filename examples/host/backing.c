@@ -22,14 +22,16 @@ static void give_back(void *user, uint64_t offset, uint64_t len)
 {
 	struct backing *b = user;
 
-	madvise(b->ram.base + offset, len, MADV_DONTNEED);
+	madvise(b->ram.base + offset, (size_t)len, MADV_DONTNEED);
 }
 
 static void open_ram(struct backing *b, const char *text, const char *size)
 {
 	if (!parse_size(size, &b->size) || b->size == 0)
 		usage_error("--lun: '%s' names no size of a RAM disk", text);
-	b->ram.base = mmap(NULL, b->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (b->size > SIZE_MAX / 2)
+		die("a RAM disk of %s is larger than this machine's memory can be", size);
+	b->ram.base = mmap(NULL, (size_t)b->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (b->ram.base == MAP_FAILED)
 		die("no memory for a RAM disk of %s: %s", size, strerror(errno));
 	b->ram.size = b->size;
@@ -104,7 +106,7 @@ void backing_close(struct backing *b)
 	if (b->path)
 		file_close(b);
 	else
-		munmap(b->ram.base, b->ram.size);
+		munmap(b->ram.base, (size_t)b->ram.size);
 	free(b->ram.bitmap);
 	free(b->path);
 	free(b->serial);

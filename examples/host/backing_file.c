@@ -27,6 +27,8 @@
 #include "pool.h"
 #include "util.h"
 
+_Static_assert(sizeof(off_t) == 8, "offsets of large files: build with _FILE_OFFSET_BITS=64");
+
 struct file_job {
 	struct job job;
 	struct file_job *next_free;
@@ -111,7 +113,7 @@ static int write_zero_bytes(struct backing *b, uint64_t offset, uint64_t len)
 	static const uint8_t zeroes[65536];
 
 	while (len) {
-		ssize_t n = pwrite(b->fd, zeroes, len < sizeof zeroes ? len : sizeof zeroes, (off_t)offset);
+		ssize_t n = pwrite(b->fd, zeroes, len < sizeof zeroes ? (size_t)len : sizeof zeroes, (off_t)offset);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -397,6 +397,7 @@ static void data_out_of_another_length_never_reaches_other_blocks(void **state)
 				uint32_t wants = same ? 512 : twice ? 2 * 2048 : 2048, sent = (uint32_t)lengths[k];
 				uint8_t cdb[16] = { op->opcode };
 				struct rig_cmd *c;
+				uint8_t status;
 
 				look(r, before);
 				put_range(op, cdb, 100, 4);
@@ -407,18 +408,19 @@ static void data_out_of_another_length_never_reaches_other_blocks(void **state)
 				else
 					memset(data, 0x77, 2048);
 				c = rig_run(r, 0, 0, cdb, 16, data, sent, 0);
+				status = c->status;
 				if (sent == wants && !(op->reservation == RES_READ))
 					assert_good(c);
-				if (c->status == ISCSIP_STATUS_GOOD)
+				if (status == ISCSIP_STATUS_GOOD)
 					assert_true(c->out_total == wants);
 				/* a part of a command that is all or nothing is an error, and nothing */
 				if (sent < wants && (op->flags & OP_ATOMIC || same))
-					assert_int_equal(c->status, ISCSIP_STATUS_CHECK_CONDITION);
-				if (c->status != ISCSIP_STATUS_GOOD || op->reservation == RES_READ)
+					assert_int_equal(status, ISCSIP_STATUS_CHECK_CONDITION);
+				if (status != ISCSIP_STATUS_GOOD || op->reservation == RES_READ)
 					assert_unchanged(r, before);
 				assert_memory_equal(r->unit[0].bytes, before->medium, 100 * 512);
 				assert_memory_equal(r->unit[0].bytes + 104 * 512, before->medium + 104 * 512, MEDIUM - 104 * 512);
-				if (c->status == ISCSIP_STATUS_GOOD && !same && !twice && sent < 2048)
+				if (status == ISCSIP_STATUS_GOOD && !same && !twice && sent < 2048)
 					assert_memory_equal(r->unit[0].bytes + 100 * 512 + sent, before->medium + 100 * 512 + sent,
 							    2048 - sent);
 				free(before);
