@@ -163,7 +163,7 @@ static int join(struct tgt_session *s, struct iscsip_conn *c)
 
 	if (old)
 		replace(s, old);
-	if (s->ended || s->closing)
+	if (s->ended)
 		return ISCSIP_ESTATE;
 	if (s->s.conn_count && s->s.conn_count >= s->s.params.max_connections)
 		return ISCSIP_EAGAIN;
