@@ -59,10 +59,10 @@ def run(*command, timeout=120, ok=(0,), data=None, env=None):
 class Server:
     """One of our targets, listening on a port of the system's choice."""
 
-    def __init__(self, suite, *options, tool="iscsi-target"):
+    def __init__(self, suite, *options, tool="iscsi-target", host="127.0.0.1"):
         self.log = suite.path(f"{tool}-{time.monotonic_ns()}.log")
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([str(BIN / tool), "--listen", "127.0.0.1:0", *map(str, options)], stdout=log, stderr=log)
+            self.process = subprocess.Popen([str(BIN / tool), "--listen", f"{host}:0", *map(str, options)], stdout=log, stderr=log)
         self.address = self._address()
         self.port = int(self.address.rsplit(":", 1)[1])
         self.url = f"iscsi://{self.address}"
@@ -124,9 +124,9 @@ class Suite:
             return function
         return keep
 
-    def serve(self, *options, tool="iscsi-target"):
+    def serve(self, *options, **how):
         """A target that is stopped, and must end well, when the test ends."""
-        server = Server(self, *options, tool=tool)
+        server = Server(self, *options, **how)
         self.open.callback(server.stop)
         return server
 
