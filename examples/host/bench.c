@@ -151,8 +151,8 @@ static void prepare(struct bench *b)
 	b->random |= 1;
 	b->started_us = need(b->o->depth * sizeof *b->started_us);
 	b->requests = need(b->o->depth * sizeof(struct request *));
-	b->in = need(b->o->size);
-	b->out = need(b->o->size);
+	b->in = need((size_t)b->o->size);
+	b->out = need((size_t)b->o->size);
 	for (i = 0; i < b->o->depth; i++) {
 		b->requests[i] = request_new(b->l);
 		b->requests[i]->user = (void *)(uintptr_t)i;

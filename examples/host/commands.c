@@ -12,6 +12,7 @@
 #include "util.h"
 
 #define ANSWER_MAX 65536u
+#define PAGE_MAX 4096u
 
 uint64_t big(const uint8_t *p, unsigned n)
 {
@@ -78,9 +79,10 @@ static void field(const char *name, const uint8_t *p, size_t len)
 /* A page of vital product data; false where the unit has no such page. */
 static bool ask_page(struct link *l, struct request *r, int page)
 {
+	r->in_len = PAGE_MAX;
 	memset(r->data, 0, r->in_len);
 	memset(r->cdb, 0, sizeof r->cdb);
-	iscsip_cdb_inquiry(r->cdb, page, (uint16_t)(r->in_len > 65535 ? 65535 : r->in_len));
+	iscsip_cdb_inquiry(r->cdb, page, (uint16_t)r->in_len);
 	return link_execute(l, r) && r->in_got >= 4;
 }
 
@@ -108,8 +110,10 @@ static void designators(struct link *l, struct request *r)
 
 void command_inquiry(struct link *l)
 {
-	struct request *r = asking(l, 4096);
+	struct request *r = asking(l, PAGE_MAX);
 
+	/* LIO complains where the expected length and the CDB's differ */
+	r->in_len = 255;
 	iscsip_cdb_inquiry(r->cdb, -1, 255);
 	link_must(l, r, "INQUIRY");
 	if (r->in_got < 36)
@@ -131,6 +135,7 @@ static void describe(struct link *l, uint64_t lun)
 	uint32_t number = iscsip_lun_decode(lun);
 
 	r->lun = lun;
+	r->in_len = 32;
 	printf("%u ", number);
 	iscsip_cdb_read_capacity_16(r->cdb, 32);
 	if (link_execute(l, r) && r->in_got >= 12)
@@ -138,6 +143,7 @@ static void describe(struct link *l, uint64_t lun)
 	else
 		printf("- ");
 	memset(r->cdb, 0, sizeof r->cdb);
+	r->in_len = 64;
 	iscsip_cdb_inquiry(r->cdb, -1, 64);
 	if (link_execute(l, r) && r->in_got >= 36) {
 		field(NULL, r->data + 8, 8);

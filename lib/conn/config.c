@@ -18,18 +18,26 @@
 
 void iscsip_config_init(struct iscsip_config *cfg, size_t struct_size)
 {
-	memset(cfg, 0, struct_size < sizeof *cfg ? struct_size : sizeof *cfg);
-	cfg->struct_size = struct_size;
-#define DEFAULT(name, value, lo, hi) cfg->limits.name = value;
+	struct iscsip_config c;
+
+	memset(&c, 0, sizeof c);
+	c.struct_size = struct_size;
+#define DEFAULT(name, value, lo, hi) c.limits.name = value;
 	LIMITS(DEFAULT)
 #undef DEFAULT
-	cfg->login_timeout_ms = 15000;
-	cfg->login_max_pdus = 64;
-	cfg->login_text_max = 65536;
-	cfg->nop_timeout_ms = 5000;
-	cfg->logout_timeout_ms = 5000;
-	cfg->initial_cmdsn = 1;
-	cfg->initial_statsn = 1;
+	c.login_timeout_ms = 15000;
+	c.login_max_pdus = 64;
+	c.login_text_max = 65536;
+	c.nop_timeout_ms = 5000;
+	c.logout_timeout_ms = 5000;
+	c.initial_cmdsn = 1;
+	c.initial_statsn = 1;
+	/* the host's struct may be shorter or longer than this version's */
+	if (struct_size > sizeof c) {
+		memset(cfg, 0, struct_size);
+		struct_size = sizeof c;
+	}
+	memcpy(cfg, &c, struct_size);
 }
 
 int iscsip_config_check(const struct iscsip_config *cfg)

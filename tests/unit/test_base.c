@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include <iscsiproto/base.h>
+#include <iscsiproto/config.h>
 #include <iscsiproto/pdu.h>
 #include <iscsiproto/version.h>
 
@@ -202,6 +203,29 @@ static void a_line_prints_numbers_with_as_many_digits_as_asked_or_needed(void **
 	assert_string_equal(text, "0 10 ffffffffffffffff 001a 0 18446744073709551615, abc");
 }
 
+/* A host that was compiled with another version's headers: its struct is shorter or longer. */
+static void a_configuration_is_filled_in_no_further_than_the_hosts_struct(void **state)
+{
+	struct {
+		struct iscsip_config cfg;
+		uint8_t beyond[64];
+	} room;
+	uint8_t *bytes = (uint8_t *)&room;
+	size_t size, i;
+
+	(void)state;
+	for (size = sizeof(size_t); size < sizeof room; size++) {
+		memset(&room, 0x5a, sizeof room);
+		iscsip_config_init(&room.cfg, size);
+		assert_int_equal(room.cfg.struct_size, size);
+		for (i = size; i < sizeof room; i++)
+			assert_int_equal(bytes[i], 0x5a);
+		for (i = sizeof room.cfg; i < size; i++)
+			assert_int_equal(bytes[i], 0);
+	}
+	assert_int_equal(room.cfg.limits.max_tasks, 32);
+}
+
 static void the_library_tells_the_version_of_its_headers(void **state)
 {
 	char text[32];
@@ -229,6 +253,7 @@ int main(void)
 		cmocka_unit_test(an_error_is_one_line_that_names_what_is_known),
 		cmocka_unit_test(an_error_cut_short_says_its_whole_length_and_ends_with_a_nul),
 		cmocka_unit_test(a_line_prints_numbers_with_as_many_digits_as_asked_or_needed),
+		cmocka_unit_test(a_configuration_is_filled_in_no_further_than_the_hosts_struct),
 		cmocka_unit_test(the_library_tells_the_version_of_its_headers),
 	};
 
