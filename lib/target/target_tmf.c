@@ -273,7 +273,6 @@ static bool affects_here(const struct tgt_task *ref, const void *t)
 static void abort_many(struct tgt_task *t)
 {
 	struct tgt_session *s = t->ses;
-
 	unsigned i;
 
 	if (s->s.params.task_reporting != ISCSIP_TASK_REPORTING_FAST_ABORT) {
