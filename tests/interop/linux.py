@@ -8,7 +8,7 @@ import signal
 import time
 
 from harness import SECRET, TARGET, TARGET_SECRET, TARGET_USER, USER, Failed, Skipped, Suite, expect, initiator, same_bytes
-from linux_vm import HOST, LIO_NAME, Vm
+from linux_vm import GUEST, HOST, LIO_NAME, Vm
 
 suite = Suite()
 MIB = 1 << 20
@@ -40,12 +40,34 @@ def serve(*options):
     return suite.serve(*options, host=HOST)
 
 
-def settle(check, what):
-    for _ in range(50):
+def settle(check, what, tries=50):
+    for _ in range(tries):
         if check():
             return
         time.sleep(0.1)
     expect(False, what)
+
+
+@suite.test("open-iscsi discovers, logs in, outlives a broken network with its writes under way, and logs out")
+def recovery():
+    server = serve("--target", TARGET, "--lun", "0=ram:64M", "-v")
+    v = vm()
+    v.sh("setsid sh -c 'echo $$ > /tmp/iscsid.pid; exec iscsid -f > /tmp/iscsid.log 2>&1' & sleep 1")
+    out = v.sh(f"iscsiadm -m discovery -t st -p {HOST}:{server.port}")
+    expect(f"{HOST}:{server.port},1 {TARGET}" in out, out)
+    v.sh(f"iscsiadm -m node -T {TARGET} --login; sleep 1")
+    (disk,) = [d for d in v.disks() if d.startswith("sd")]
+    v.sh("dd if=/dev/urandom of=/tmp/data bs=1M count=16 2>/dev/null")
+    v.sh(f"(for i in 1 2 3 4 5; do dd if=/tmp/data of=/dev/{disk} bs=64k oflag=direct 2>/dev/null || echo failed; sleep 1; done "
+         "> /tmp/writes; echo through >> /tmp/writes) &")
+    v.sh(f"sleep 1; ip link set eth0 down; sleep 5; ip link set eth0 up; ip addr add {GUEST}/24 dev eth0 2>/dev/null; true")
+    settle(lambda: "through" in v.sh("cat /tmp/writes"), "the writes do not end", 600)
+    expect("failed" not in v.sh("cat /tmp/writes"), v.console())
+    v.sh(f"dd if=/dev/{disk} bs=1M count=16 iflag=direct 2>/dev/null | cmp - /tmp/data")
+    expect(server.text().count("login complete") == 3, "no session was reinstated:", server.text())
+    v.sh(f"iscsiadm -m node -T {TARGET} --logout")
+    expect("logout (reason 0)" in server.text(), server.text())
+    v.sh("kill $(cat /tmp/iscsid.pid); sleep 1")
 
 
 @suite.test("the kernel finds our disks, their sizes, blocks and limits")

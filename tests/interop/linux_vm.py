@@ -18,7 +18,13 @@ from harness import Failed, Skipped, expect, need
 HOST, GUEST = "198.51.100.1", "198.51.100.2"  # addresses for documentation (RFC 5737): nobody's
 LIO_NAME = "iqn.2026-11.org.libiscsiproto:lio"
 MODULES = ["virtio_net", "virtio_pci", "virtio_console", "iscsi_tcp", "sd_mod", "sg", "ext4", "crc32c_generic", "iscsi_target_mod", "target_core_mod"]
-TOOLS = ["iscsistart", "mke2fs", "e2fsck", "sg_persist", "sg_reset", "sg_unmap"]
+TOOLS = ["iscsistart", "iscsid", "iscsiadm", "mke2fs", "e2fsck", "sg_persist", "sg_reset", "sg_unmap"]
+FILES = {
+    "etc/passwd": "root:x:0:0:root:/:/bin/sh\n",
+    "etc/group": "root:x:0:\n",
+    "etc/iscsi/initiatorname.iscsi": "InitiatorName=iqn.2026-11.org.libiscsiproto:kernel\n",
+    "etc/iscsi/iscsid.conf": "node.conn[0].timeo.noop_out_interval = 1\nnode.conn[0].timeo.noop_out_timeout = 2\n",
+}
 INIT = """#!/bin/busybox sh
 export PATH=/tools:/bin
 /bin/busybox --install -s /bin
@@ -75,9 +81,11 @@ class Vm:
         self.process = None
 
     def _fill(self, root):
-        for name in ("bin", "tools", "modules", "proc", "sys", "dev", "mnt", "tmp", "run/lock/iscsi", "etc/iscsi", "var/lock"):
+        for name in ("bin", "tools", "modules", "proc", "sys", "dev", "mnt", "tmp", "run/lock/iscsi", "etc/iscsi", "var/lock", "var/lib/iscsi"):
             (root / name).mkdir(parents=True)
         shutil.copy(shutil.which("busybox"), root / "bin/busybox")
+        for name, text in FILES.items():
+            (root / name).write_text(text)
         for tool in TOOLS:
             self._tool(root, shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin:/sbin"))
         for number, module in enumerate(self._modules()):
