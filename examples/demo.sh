@@ -22,7 +22,8 @@ run() { printf '$ %s\n' "$(printf '%s ' "$@" | sed "s|$work/||g")"; "$@"; }
 serve() {
 	log=$work/$1.log
 	shift
-	"$@" > "$log" 2>&1 &
+	: > "$log" # there before it is looked at, however late the server begins
+	"$@" >> "$log" 2>&1 &
 	pids="$pids $!"
 	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do
 		address=$(sed -n 's/^listening on //p' "$log")
