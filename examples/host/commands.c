@@ -13,6 +13,7 @@
 
 #define ANSWER_MAX 65536u
 #define PAGE_MAX 4096u
+#define CAPACITY_LEN 32u
 
 uint64_t big(const uint8_t *p, unsigned n)
 {
@@ -32,6 +33,20 @@ static struct request *asking(struct link *l, uint32_t len)
 	return r;
 }
 
+/* The CDB allows as many bytes as are expected: LIO complains where the two differ. */
+static void inquire(struct request *r, int page, uint16_t len)
+{
+	r->in_len = len;
+	memset(r->cdb, 0, sizeof r->cdb);
+	iscsip_cdb_inquiry(r->cdb, page, len);
+}
+
+static void read_capacity(struct request *r)
+{
+	r->in_len = CAPACITY_LEN;
+	iscsip_cdb_read_capacity_16(r->cdb, CAPACITY_LEN);
+}
+
 static void forget(struct request *r)
 {
 	free(r->data);
@@ -40,10 +55,10 @@ static void forget(struct request *r)
 
 struct capacity ask_capacity(struct link *l)
 {
-	struct request *r = asking(l, 32);
+	struct request *r = asking(l, CAPACITY_LEN);
 	struct capacity c;
 
-	iscsip_cdb_read_capacity_16(r->cdb, 32);
+	read_capacity(r);
 	link_must(l, r, "READ CAPACITY(16)");
 	if (r->in_got < 12)
 		die("READ CAPACITY(16): only %u bytes came back", r->in_got);
@@ -79,10 +94,8 @@ static void field(const char *name, const uint8_t *p, size_t len)
 /* A page of vital product data; false where the unit has no such page. */
 static bool ask_page(struct link *l, struct request *r, int page)
 {
-	r->in_len = PAGE_MAX;
-	memset(r->data, 0, r->in_len);
-	memset(r->cdb, 0, sizeof r->cdb);
-	iscsip_cdb_inquiry(r->cdb, page, (uint16_t)r->in_len);
+	memset(r->data, 0, PAGE_MAX);
+	inquire(r, page, PAGE_MAX);
 	return link_execute(l, r) && r->in_got >= 4;
 }
 
@@ -112,9 +125,7 @@ void command_inquiry(struct link *l)
 {
 	struct request *r = asking(l, PAGE_MAX);
 
-	/* LIO complains where the expected length and the CDB's differ */
-	r->in_len = 255;
-	iscsip_cdb_inquiry(r->cdb, -1, 255);
+	inquire(r, -1, 255);
 	link_must(l, r, "INQUIRY");
 	if (r->in_got < 36)
 		die("INQUIRY: only %u bytes came back", r->in_got);
@@ -135,16 +146,13 @@ static void describe(struct link *l, uint64_t lun)
 	uint32_t number = iscsip_lun_decode(lun);
 
 	r->lun = lun;
-	r->in_len = 32;
 	printf("%u ", number);
-	iscsip_cdb_read_capacity_16(r->cdb, 32);
+	read_capacity(r);
 	if (link_execute(l, r) && r->in_got >= 12)
 		printf("%" PRIu64 " ", (big(r->data, 8) + 1) * big(r->data + 8, 4));
 	else
 		printf("- ");
-	memset(r->cdb, 0, sizeof r->cdb);
-	r->in_len = 64;
-	iscsip_cdb_inquiry(r->cdb, -1, 64);
+	inquire(r, -1, 64);
 	if (link_execute(l, r) && r->in_got >= 36) {
 		field(NULL, r->data + 8, 8);
 		putchar(' ');

@@ -7,6 +7,8 @@
 #include "iscsiproto/params.h"
 #include <string.h>
 
+#include "base/abi.h"
+
 #define LIMITS(X)                       \
 	X(max_conns, 1, 1, 64)          \
 	X(max_tasks, 32, 1, 4096)       \
@@ -32,12 +34,7 @@ void iscsip_config_init(struct iscsip_config *cfg, size_t struct_size)
 	c.logout_timeout_ms = 5000;
 	c.initial_cmdsn = 1;
 	c.initial_statsn = 1;
-	/* the host's struct may be shorter or longer than this version's */
-	if (struct_size > sizeof c) {
-		memset(cfg, 0, struct_size);
-		struct_size = sizeof c;
-	}
-	memcpy(cfg, &c, struct_size);
+	abi_fill(cfg, struct_size, &c, sizeof c);
 }
 
 int iscsip_config_check(const struct iscsip_config *cfg)

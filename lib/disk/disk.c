@@ -10,6 +10,8 @@
  */
 #include "disk/disk.h"
 
+#include "base/abi.h"
+
 static const uint16_t disk_alignment = 16;
 
 void iscsip_disk_config_init(struct iscsip_disk_config *cfg, size_t struct_size)
@@ -28,12 +30,8 @@ void iscsip_disk_config_init(struct iscsip_disk_config *cfg, size_t struct_size)
 	c.buffer_count = 64;
 	c.buffer_align = 64;
 	c.protocol = 5;
-	if (struct_size > sizeof c) {
-		memset(cfg, 0, struct_size);
-		struct_size = sizeof c;
-	}
-	c.struct_size = struct_size;
-	memcpy(cfg, &c, struct_size);
+	c.struct_size = struct_size < sizeof c ? struct_size : sizeof c;
+	abi_fill(cfg, struct_size, &c, sizeof c);
 }
 
 static bool power_of_two(uint32_t v, uint32_t least, uint32_t most)

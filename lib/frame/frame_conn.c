@@ -14,6 +14,8 @@
  */
 #include "frame/frame.h"
 
+#include "base/abi.h"
+
 #define FRAME_EXCHANGES_MAX 4096u
 #define FRAME_TX_MAX 1024u
 
@@ -30,8 +32,7 @@ void iscsip_frame_config_init(struct iscsip_frame_config *cfg, size_t struct_siz
 	c.sync = ISCSIP_FRAME_SYNC;
 	c.exchange_timeout_ms = 30000;
 	c.close_timeout_ms = 5000;
-	memset(cfg, 0, struct_size);
-	memcpy(cfg, &c, struct_size < sizeof c ? struct_size : sizeof c);
+	abi_fill(cfg, struct_size, &c, sizeof c);
 }
 
 int iscsip_frame_config_check(const struct iscsip_frame_config *cfg)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/vec.h"
 #include "cmd/cmd_port.h"
 
 /* --- the transport -------------------------------------------------------------------------------------------- */
@@ -21,34 +22,12 @@ static struct rig_cmd *rig_of(struct iscsip_cmd *cmd)
 	return (struct rig_cmd *)(void *)cmd;
 }
 
-static uint64_t rig_bytes(const struct iscsip_vec *vec, int cnt)
-{
-	uint64_t n = 0;
-
-	while (cnt-- > 0)
-		n += vec++->len;
-	return n;
-}
-
 /* The wire's bytes land where the disk said. */
 static void rig_land(struct rig_cmd *c, uint32_t off, uint32_t len)
 {
-	uint64_t at = 0;
-	int i;
+	struct iscsip_vec_cursor at = cursor_make(c->vec, c->vec_cnt, off);
 
-	for (i = 0; i < c->vec_cnt && len > 0; i++) {
-		uint64_t end = at + c->vec[i].len;
-
-		if (off < end) {
-			size_t n = (size_t)(end - off) < len ? (size_t)(end - off) : len;
-
-			memcpy((uint8_t *)c->vec[i].base + (off - at), c->out + off, n);
-			off += (uint32_t)n;
-			len -= (uint32_t)n;
-		}
-		at = end;
-	}
-	assert_int_equal(len, 0);
+	assert_int_equal(cursor_copy_in(&at, c->out + off, len), len);
 }
 
 static int port_set_buffer(struct iscsip_cmd *cmd, const struct iscsip_vec *vec, int cnt)
@@ -58,7 +37,7 @@ static int port_set_buffer(struct iscsip_cmd *cmd, const struct iscsip_vec *vec,
 	if (c->vec || c->dropped)
 		return ISCSIP_ESTATE;
 	assert_true(cnt >= 1);
-	if (rig_bytes(vec, cnt) < cmd->out_len)
+	if (vec_total(vec, cnt) < cmd->out_len)
 		return ISCSIP_EINVAL;
 	c->vec = malloc(sizeof *vec * (size_t)cnt);
 	memcpy(c->vec, vec, sizeof *vec * (size_t)cnt);
@@ -90,8 +69,8 @@ static int port_request_data(struct iscsip_cmd *cmd, uint32_t off, uint32_t len)
 static int port_send_data(struct iscsip_cmd *cmd, const struct iscsip_vec *vec, int cnt, uint32_t len, bool last)
 {
 	struct rig_cmd *c = rig_of(cmd);
-	uint32_t done = 0;
-	int i;
+	struct iscsip_vec_cursor at = cursor_make(vec, cnt, 0);
+	uint32_t room = c->in_cap - c->in_done;
 
 	assert_true(c->executed && !c->completed);
 	assert_true(cmd->flags & ISCSIP_CMD_IN);
@@ -99,15 +78,8 @@ static int port_send_data(struct iscsip_cmd *cmd, const struct iscsip_vec *vec, 
 		return ISCSIP_ECLOSED;
 	assert_false(c->sent_due);
 	assert_false(c->last_sent);
-	assert_true(rig_bytes(vec, cnt) >= len);
-	for (i = 0; i < cnt && done < len; i++) {
-		uint32_t n = vec[i].len < len - done ? (uint32_t)vec[i].len : len - done;
-		uint32_t room = c->in_cap - c->in_done;
-
-		memcpy(c->in + c->in_done, vec[i].base, n < room ? n : room);
-		c->in_done += n < room ? n : room;
-		done += n;
-	}
+	assert_true(vec_total(vec, cnt) >= len);
+	c->in_done += (uint32_t)cursor_copy_out(&at, c->in + c->in_done, len < room ? len : room);
 	c->last_sent = last;
 	if (c->rig->sent_inside && !last)
 		iscsip_disk_ops()->sent(c->rig->disk, cmd);
@@ -367,7 +339,7 @@ static void unit_copy(struct rig_unit *u, const struct iscsip_storage_req *q, bo
 	uint64_t at = q->offset;
 	int i;
 
-	assert_int_equal(rig_bytes(q->vec, q->cnt), q->len);
+	assert_int_equal(vec_total(q->vec, q->cnt), q->len);
 	for (i = 0; i < q->cnt; i++) {
 		if (write)
 			memcpy(u->bytes + at, q->vec[i].base, q->vec[i].len);

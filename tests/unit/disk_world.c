@@ -20,6 +20,7 @@
 #include <iscsiproto/disk.h>
 
 #include "base/bytes.h"
+#include "base/vec.h"
 #include "cmd/cmd_port.h"
 #include "disk/disk.h"
 
@@ -107,33 +108,11 @@ static struct wcmd *wcmd_of(struct iscsip_cmd *cmd)
 	return (struct wcmd *)(void *)cmd;
 }
 
-static uint64_t wvec_bytes(const struct iscsip_vec *vec, int cnt)
-{
-	uint64_t n = 0;
-
-	while (cnt-- > 0)
-		n += vec++->len;
-	return n;
-}
-
 static void wland(struct wcmd *c, uint32_t off, uint32_t len)
 {
-	uint64_t at = 0;
-	int i;
+	struct iscsip_vec_cursor at = cursor_make(c->vec, c->vec_cnt, off);
 
-	for (i = 0; i < c->vec_cnt && len > 0; i++) {
-		uint64_t end = at + c->vec[i].len;
-
-		if (off < end) {
-			size_t n = (size_t)(end - off) < len ? (size_t)(end - off) : len;
-
-			memcpy((uint8_t *)c->vec[i].base + (off - at), c->out + off, n);
-			off += (uint32_t)n;
-			len -= (uint32_t)n;
-		}
-		at = end;
-	}
-	MUST(len == 0);
+	MUST(cursor_copy_in(&at, c->out + off, len) == len);
 }
 
 static int w_set_buffer(struct iscsip_cmd *cmd, const struct iscsip_vec *vec, int cnt)
@@ -141,7 +120,7 @@ static int w_set_buffer(struct iscsip_cmd *cmd, const struct iscsip_vec *vec, in
 	struct wcmd *c = wcmd_of(cmd);
 
 	MUST(cnt >= 1 && cnt <= 256 && !c->completed);
-	MUST(wvec_bytes(vec, cnt) >= cmd->out_len);
+	MUST(vec_total(vec, cnt) >= cmd->out_len);
 	if (c->vec_cnt || c->dropped)
 		return ISCSIP_ESTATE;
 	memcpy(c->vec, vec, sizeof *vec * (size_t)cnt);
@@ -168,21 +147,14 @@ static int w_request_data(struct iscsip_cmd *cmd, uint32_t off, uint32_t len)
 static int w_send_data(struct iscsip_cmd *cmd, const struct iscsip_vec *vec, int cnt, uint32_t len, bool last)
 {
 	struct wcmd *c = wcmd_of(cmd);
-	uint32_t done = 0;
-	int i;
+	struct iscsip_vec_cursor at = cursor_make(vec, cnt, 0);
+	uint32_t room = cmd->in_len - c->in_done;
 
 	MUST(c->executed && !c->completed && cmd->flags & ISCSIP_CMD_IN);
 	if (cmd->flags & ISCSIP_CMD_ABORTED)
 		return ISCSIP_ECLOSED;
-	MUST(!c->sent_due && !c->last_sent && wvec_bytes(vec, cnt) >= len);
-	for (i = 0; i < cnt && done < len; i++) {
-		uint32_t n = vec[i].len < len - done ? (uint32_t)vec[i].len : len - done;
-		uint32_t room = cmd->in_len - c->in_done;
-
-		memcpy(c->in + c->in_done, vec[i].base, n < room ? n : room);
-		c->in_done += n < room ? n : room;
-		done += n;
-	}
+	MUST(!c->sent_due && !c->last_sent && vec_total(vec, cnt) >= len);
+	c->in_done += (uint32_t)cursor_copy_out(&at, c->in + c->in_done, len < room ? len : room);
 	c->last_sent = last;
 	c->sent_due = true;
 	return ISCSIP_OK;
@@ -315,7 +287,7 @@ static void u_copy(struct wunit *u, const struct iscsip_storage_req *q)
 	uint64_t at = q->offset;
 	int i;
 
-	MUST(wvec_bytes(q->vec, q->cnt) == q->len);
+	MUST(vec_total(q->vec, q->cnt) == q->len);
 	for (i = 0; i < q->cnt; i++) {
 		if (q->op == ISCSIP_STORAGE_WRITE)
 			memcpy(u->bytes + at, q->vec[i].base, q->vec[i].len);
