@@ -75,9 +75,12 @@ struct iscsip_address {
  */
 ISCSIP_API int iscsip_address_parse(struct iscsip_address *addr, const char *s, size_t len);
 
+#define ISCSIP_ADDRESS_TEXT_MAX 280u /**< Bytes for the longest address as text, with its NUL. */
+
 /**
  * @brief Writes an address: host (IPv6 in brackets), the port where `has_port` is set, the tag where `has_tag` is set.
- * @param[in] addr the parts. @param[out] dst where to, with a NUL behind. @param[in] cap room there; 280 always suffices.
+ * @param[in] addr the parts. @param[out] dst where to, with a NUL behind.
+ * @param[in] cap room there; #ISCSIP_ADDRESS_TEXT_MAX always suffices.
  * @return Length without the NUL, or ISCSIP_ENOSPC with nothing written.
  */
 ISCSIP_API ptrdiff_t iscsip_address_format(const struct iscsip_address *addr, char *dst, size_t cap);

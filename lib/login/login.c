@@ -533,9 +533,9 @@ static bool login_address(const char *text, struct iscsip_address *address)
 {
 	size_t n = 0;
 
-	while (text && text[n] && n < 280)
+	while (text && text[n] && n < ISCSIP_ADDRESS_TEXT_MAX)
 		n++;
-	return n > 0 && n < 280 && iscsip_address_parse(address, text, n) == ISCSIP_OK;
+	return n > 0 && n < ISCSIP_ADDRESS_TEXT_MAX && iscsip_address_parse(address, text, n) == ISCSIP_OK;
 }
 
 int iscsip__login_refuse(struct iscsip__login *l, uint16_t status, const char *address)

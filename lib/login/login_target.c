@@ -147,7 +147,7 @@ static bool target_auth_required(const struct iscsip__login *l)
 
 void iscsip__login_target_refuse(struct iscsip__login *l)
 {
-	char address[280];
+	char address[ISCSIP_ADDRESS_TEXT_MAX];
 
 	l->out.len = 0;
 	l->out.full = false;

@@ -197,7 +197,7 @@ int iscsip_address_parse(struct iscsip_address *addr, const char *s, size_t len)
 
 ptrdiff_t iscsip_address_format(const struct iscsip_address *addr, char *dst, size_t cap)
 {
-	char text[280];
+	char text[ISCSIP_ADDRESS_TEXT_MAX];
 	size_t n = 0, i;
 
 	if (addr->kind == ISCSIP_HOST_IPV6)

@@ -493,6 +493,16 @@ struct iscsip_pdu rig_write(struct rig *r, uint32_t lba, uint32_t len)
 	return h;
 }
 
+struct iscsip_pdu rig_data_out(const struct iscsip_pdu *cmd, uint32_t ttt, uint32_t sn, uint32_t off, bool final)
+{
+	struct iscsip_pdu d = { .opcode = ISCSIP_OP_DATA_OUT, .itt = cmd->itt, .lun = cmd->lun, .final = final };
+
+	d.data_out.ttt = ttt;
+	d.data_out.datasn = sn;
+	d.data_out.buffer_offset = off;
+	return d;
+}
+
 struct peer_pdu rig_expect(struct rig *r, uint8_t opcode)
 {
 	struct peer_pdu got = { 0 };

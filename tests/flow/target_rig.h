@@ -13,6 +13,7 @@
 #define rig_close target_rig_close
 #define rig_connect target_rig_connect
 #define rig_drop target_rig_drop
+#define rig_data_out target_rig_data_out
 #define rig_expect target_rig_expect
 #define rig_good target_rig_good
 #define rig_init target_rig_init
@@ -100,6 +101,8 @@ const struct iscsip_target_ops *rig_ops(void);
 /* A SCSI command's header: read or write of len bytes at lba. cmdsn and itt are counted on. */
 struct iscsip_pdu rig_read(struct rig *r, uint32_t lba, uint32_t len);
 struct iscsip_pdu rig_write(struct rig *r, uint32_t lba, uint32_t len);
+/* A Data-Out of a write, its data length still to be told. */
+struct iscsip_pdu rig_data_out(const struct iscsip_pdu *cmd, uint32_t ttt, uint32_t sn, uint32_t off, bool final);
 struct iscsip_pdu rig_request(struct rig *r, uint8_t opcode);
 /* Serves what is noted (`later`). */
 void rig_run(struct rig *r);

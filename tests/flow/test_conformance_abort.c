@@ -70,11 +70,8 @@ static uint32_t solicited(struct iscsip_pdu *h, uint32_t len)
 
 static void data_out(const struct iscsip_pdu *cmd, uint32_t ttt, uint32_t sn, uint32_t off, uint32_t len, bool final)
 {
-	struct iscsip_pdu d = { .opcode = ISCSIP_OP_DATA_OUT, .itt = cmd->itt, .lun = cmd->lun, .final = final };
+	struct iscsip_pdu d = rig_data_out(cmd, ttt, sn, off, final);
 
-	d.data_out.ttt = ttt;
-	d.data_out.datasn = sn;
-	d.data_out.buffer_offset = off;
 	peer_send(&R.peer[0], &d, data, len);
 }
 

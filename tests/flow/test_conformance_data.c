@@ -19,16 +19,6 @@ static void send(struct iscsip_pdu *h)
 	peer_send(&R.peer[0], h, NULL, 0);
 }
 
-static struct iscsip_pdu data_out(const struct iscsip_pdu *cmd, uint32_t ttt, uint32_t sn, uint32_t off, bool final)
-{
-	struct iscsip_pdu d = { .opcode = ISCSIP_OP_DATA_OUT, .itt = cmd->itt, .lun = cmd->lun, .final = final };
-
-	d.data_out.ttt = ttt;
-	d.data_out.datasn = sn;
-	d.data_out.buffer_offset = off;
-	return d;
-}
-
 /* A write of `len`, all of it solicited, whose first R2T is out. */
 static struct peer_pdu solicited(struct iscsip_pdu *h, uint32_t len)
 {
@@ -91,7 +81,7 @@ static void r2ts_name_the_tasks_unit_and_ask_for_all_of_it_once_in_order(void **
 		assert_true(n >= 1 && n <= 3);
 		for (i = 0; i < n; i++) {
 			uint32_t len = 40003 - from < 5000 ? 40003 - from : 5000;
-			struct iscsip_pdu d = data_out(&h, ttt[i], 0, from, true);
+			struct iscsip_pdu d = rig_data_out(&h, ttt[i], 0, from, true);
 
 			peer_send(&R.peer[0], &d, data, len);
 			from += len;
@@ -117,7 +107,7 @@ static void data_out_that_does_not_fit_its_task_is_refused_and_written_nowhere(v
 		memset(data, 0xee, sizeof data);
 		memset(R.disk, 0x11, RIG_DISK);
 		r2t = solicited(&h, 4096);
-		d = data_out(&h, r2t.h.r2t.ttt, 0, 0, true);
+		d = rig_data_out(&h, r2t.h.r2t.ttt, 0, 0, true);
 		if (n == 0)
 			d.lun = 1ull << 48;
 		if (n == 1)
@@ -156,7 +146,7 @@ static void damaged_data_is_rejected_and_its_command_ends_when_all_its_data_has_
 	rig_init(&R);
 	rig_open(&R, RIG_PAIRS(NO_UNSOLICITED "\0DataDigest=CRC32C"));
 	r2t = solicited(&h, 12288);
-	d = data_out(&h, r2t.h.r2t.ttt, 0, 0, false);
+	d = rig_data_out(&h, r2t.h.r2t.ttt, 0, 0, false);
 	R.peer[0].spoil_data_digest = true;
 	peer_send(&R.peer[0], &d, data, 4096);
 	got = rig_expect(&R, ISCSIP_OP_REJECT);
@@ -164,10 +154,10 @@ static void damaged_data_is_rejected_and_its_command_ends_when_all_its_data_has_
 	assert_int_equal(got.h.data_len, 48);
 	assert_int_equal(got.data[0], ISCSIP_OP_DATA_OUT);
 	rig_quiet(&R);
-	d = data_out(&h, r2t.h.r2t.ttt, 1, 4096, false);
+	d = rig_data_out(&h, r2t.h.r2t.ttt, 1, 4096, false);
 	peer_send(&R.peer[0], &d, data, 4096);
 	rig_quiet(&R);
-	d = data_out(&h, r2t.h.r2t.ttt, 2, 8192, true);
+	d = rig_data_out(&h, r2t.h.r2t.ttt, 2, 8192, true);
 	peer_send(&R.peer[0], &d, data, 4096);
 	ends_with_check(h.itt, 0x47, 0x05);
 	rig_close(&R);
@@ -177,19 +167,19 @@ static void damaged_data_is_rejected_and_its_command_ends_when_all_its_data_has_
 	h = rig_write(&R, 8, 8192);
 	h.final = false;
 	send(&h);
-	d = data_out(&h, ISCSIP_TAG_NONE, 0, 0, false);
+	d = rig_data_out(&h, ISCSIP_TAG_NONE, 0, 0, false);
 	R.peer[0].spoil_data_digest = true;
 	peer_send(&R.peer[0], &d, data, 4096);
 	assert_int_equal(rig_expect(&R, ISCSIP_OP_REJECT).h.reject.reason, ISCSIP_REJECT_DATA_DIGEST);
 	rig_quiet(&R);
-	d = data_out(&h, ISCSIP_TAG_NONE, 1, 4096, true);
+	d = rig_data_out(&h, ISCSIP_TAG_NONE, 1, 4096, true);
 	peer_send(&R.peer[0], &d, data, 4096);
 	ends_with_check(h.itt, 0x47, 0x05);
 	/* an abort during the wait may conclude the task instead */
 	h = rig_write(&R, 8, 8192);
 	h.final = false;
 	send(&h);
-	d = data_out(&h, ISCSIP_TAG_NONE, 0, 0, false);
+	d = rig_data_out(&h, ISCSIP_TAG_NONE, 0, 0, false);
 	R.peer[0].spoil_data_digest = true;
 	peer_send(&R.peer[0], &d, data, 4096);
 	(void)rig_expect(&R, ISCSIP_OP_REJECT);
@@ -259,9 +249,9 @@ static void a_missing_data_out_is_as_good_as_a_damaged_one(void **state)
 	rig_init(&R);
 	rig_open(&R, RIG_PAIRS(NO_UNSOLICITED));
 	r2t = solicited(&h, 12288);
-	d = data_out(&h, r2t.h.r2t.ttt, 0, 0, false);
+	d = rig_data_out(&h, r2t.h.r2t.ttt, 0, 0, false);
 	peer_send(&R.peer[0], &d, data, 4096);
-	d = data_out(&h, r2t.h.r2t.ttt, 2, 8192, true);
+	d = rig_data_out(&h, r2t.h.r2t.ttt, 2, 8192, true);
 	peer_send(&R.peer[0], &d, data, 4096);
 	ends_with_check(h.itt, 0x47, 0x05);
 	rig_alive(&R);
@@ -413,10 +403,10 @@ static void status_and_sense_wait_for_the_data_that_is_still_to_come(void **stat
 	/* the unit has failed in the middle of it */
 	assert_int_equal(iscsip_cmd_complete(R.cmds[0], &st), ISCSIP_OK);
 	rig_quiet(&R);
-	d = data_out(&h, r2t.h.r2t.ttt, 0, 0, false);
+	d = rig_data_out(&h, r2t.h.r2t.ttt, 0, 0, false);
 	peer_send(&R.peer[0], &d, data, 4096);
 	rig_quiet(&R);
-	d = data_out(&h, r2t.h.r2t.ttt, 1, 4096, true);
+	d = rig_data_out(&h, r2t.h.r2t.ttt, 1, 4096, true);
 	peer_send(&R.peer[0], &d, data, 4096);
 	got = rig_expect(&R, ISCSIP_OP_SCSI_RESPONSE);
 	assert_int_equal(got.h.scsi_response.status, 2);

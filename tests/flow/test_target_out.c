@@ -23,16 +23,6 @@ static void fill_pattern(uint8_t seed)
 		pattern[i] = (uint8_t)(i * 31 + i / 251 + seed);
 }
 
-static struct iscsip_pdu data_out(const struct iscsip_pdu *cmd, uint32_t ttt, uint32_t sn, uint32_t off, bool final)
-{
-	struct iscsip_pdu d = { .opcode = ISCSIP_OP_DATA_OUT, .itt = cmd->itt, .lun = cmd->lun, .final = final };
-
-	d.data_out.ttt = ttt;
-	d.data_out.datasn = sn;
-	d.data_out.buffer_offset = off;
-	return d;
-}
-
 /* Sends [off, end) as one sequence in PDUs of `step`. */
 static void send_sequence(struct rig *r, const struct iscsip_pdu *cmd, uint32_t ttt, uint32_t off, uint32_t end, uint32_t step)
 {
@@ -40,7 +30,7 @@ static void send_sequence(struct rig *r, const struct iscsip_pdu *cmd, uint32_t 
 
 	while (off < end) {
 		uint32_t n = end - off < step ? end - off : step;
-		struct iscsip_pdu d = data_out(cmd, ttt, sn++, off, off + n == end);
+		struct iscsip_pdu d = rig_data_out(cmd, ttt, sn++, off, off + n == end);
 
 		peer_send(&r->peer[0], &d, pattern + off, n);
 		off += n;
@@ -343,7 +333,7 @@ static void pdus_of_a_sequence_may_come_in_any_order_where_that_was_agreed(void 
 	peer_send(&r.peer[0], &h, pattern, 192);
 	/* unsolicited, backwards in pieces of 1000; F on the last one sent */
 	for (uint32_t i = 0; i < 8; i++) {
-		d = data_out(&h, ISCSIP_TAG_NONE, i, 192 + (7 - i) * 1000, i == 7);
+		d = rig_data_out(&h, ISCSIP_TAG_NONE, i, 192 + (7 - i) * 1000, i == 7);
 		peer_send(&r.peer[0], &d, pattern + d.data_out.buffer_offset, 1000);
 	}
 	got = rig_expect(&r, ISCSIP_OP_R2T);
@@ -353,7 +343,7 @@ static void pdus_of_a_sequence_may_come_in_any_order_where_that_was_agreed(void 
 	for (uint32_t i = 0; i < 32; i++) {
 		uint32_t k = i < 16 ? 2 * i : 2 * (i - 16) + 1;
 
-		d = data_out(&h, got.h.r2t.ttt, i, 8192 + k * 994, i == 31);
+		d = rig_data_out(&h, got.h.r2t.ttt, i, 8192 + k * 994, i == 31);
 		peer_send(&r.peer[0], &d, pattern + d.data_out.buffer_offset, 994);
 	}
 	got = rig_expect(&r, ISCSIP_OP_SCSI_RESPONSE);
@@ -376,7 +366,7 @@ static void bytes_sent_twice_are_no_substitute_for_bytes_not_sent(void **state)
 	peer_send(&r.peer[0], &h, NULL, 0);
 	got = rig_expect(&r, ISCSIP_OP_R2T);
 	for (uint32_t i = 0; i < 3; i++) {
-		d = data_out(&h, got.h.r2t.ttt, i, i == 1 ? 1500 : 2000 * (i / 2), i == 2);
+		d = rig_data_out(&h, got.h.r2t.ttt, i, i == 1 ? 1500 : 2000 * (i / 2), i == 2);
 		d.data_out.buffer_offset = i == 2 ? 500 : i * 1000;
 		peer_send(&r.peer[0], &d, pattern, 1000);
 	}
@@ -403,18 +393,18 @@ static void empty_data_pdus_are_taken_anywhere(void **state)
 	h = rig_write(&r, 0, 2048);
 	h.final = false;
 	peer_send(&r.peer[0], &h, NULL, 0);
-	d = data_out(&h, ISCSIP_TAG_NONE, 0, 0, false);
+	d = rig_data_out(&h, ISCSIP_TAG_NONE, 0, 0, false);
 	peer_send(&r.peer[0], &d, NULL, 0);
-	d = data_out(&h, ISCSIP_TAG_NONE, 1, 0, false);
+	d = rig_data_out(&h, ISCSIP_TAG_NONE, 1, 0, false);
 	peer_send(&r.peer[0], &d, pattern, 1024);
 	got = rig_expect(&r, ISCSIP_OP_R2T);
 	assert_int_equal(got.h.r2t.buffer_offset, 1024);
-	d = data_out(&h, got.h.r2t.ttt, 0, 1024, false);
+	d = rig_data_out(&h, got.h.r2t.ttt, 0, 1024, false);
 	peer_send(&r.peer[0], &d, pattern + 1024, 1024);
-	d = data_out(&h, got.h.r2t.ttt, 1, 2048, true);
+	d = rig_data_out(&h, got.h.r2t.ttt, 1, 2048, true);
 	peer_send(&r.peer[0], &d, NULL, 0);
 	rig_quiet(&r); /* the unsolicited sequence has not ended */
-	d = data_out(&h, ISCSIP_TAG_NONE, 2, 1024, true);
+	d = rig_data_out(&h, ISCSIP_TAG_NONE, 2, 1024, true);
 	peer_send(&r.peer[0], &d, NULL, 0);
 	got = rig_expect(&r, ISCSIP_OP_SCSI_RESPONSE);
 	assert_int_equal(got.h.scsi_response.status, 0);
