@@ -32,8 +32,11 @@ static void acceptable(struct watch *w, uint32_t events)
 	(void)events;
 	for (i = 0; i < 64; i++) {
 		fd = accept(w->fd, NULL, NULL);
-		if (fd < 0)
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE)
+				door_push(&server.door);
 			return;
+		}
 		client_accept(from->loop, fd);
 	}
 }
@@ -148,6 +151,7 @@ static void configure(void)
 	server.conn_size = iscsip_target_conn_size(&server.config);
 	server.session_size = iscsip_target_session_size(&server.config);
 	server.login_size = iscsip_login_size(&server.config);
+	door_init(&server.door, MAX_HALF_OPEN, false);
 	blocks_init(&server.client_blocks, sizeof(struct client) + server.conn_size);
 	blocks_init(&server.session_blocks, sizeof(struct session) + server.session_size);
 	blocks_init(&server.login_blocks, server.login_size);
@@ -186,6 +190,7 @@ int main(int argc, char **argv)
 	server.threads = 1;
 	server.started_us = clock_us();
 	iscsip_offer_init_target(&server.offer);
+	net_many();
 	options_read(argc, argv);
 	configure();
 	for (i = 0; i < server.threads; i++)

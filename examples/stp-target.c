@@ -5,6 +5,9 @@
  *
  * A client is freed when its socket is closed and the disk has completed the last of its commands, whichever comes later:
  * the connection's memory holds the commands.
+ *
+ * Two doors (host/door.h) keep clients from locking others out: a client stands in the first until it has sent a command, in the
+ * second, which is fair, as long as its socket is open.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -20,6 +23,7 @@
 #include <iscsiproto/version.h>
 
 #include "host/backing.h"
+#include "host/door.h"
 #include "host/net.h"
 #include "host/util.h"
 #include "host/wire_frame.h"
@@ -29,6 +33,8 @@
 #define DISK_NAME "iqn.2026-11.org.libiscsiproto:stp"
 #define MAX_PORTALS 16u
 #define MAX_CLIENTS 4096u
+#define MAX_SILENT 512u
+#define MAX_LEAVING 1024u
 #define CLOSING_MS 1500u
 
 struct unit {
@@ -42,6 +48,7 @@ struct client {
 	struct iscsip_disk_nexus nexus; /* first member: `nexus` of the commands leads here */
 	struct wire wire;
 	struct iscsip_frame_conn *conn;
+	struct door_place silent, present;
 	bool nexus_open, gone;
 	struct post post;
 	struct pcap_flow flow;
@@ -54,7 +61,7 @@ static struct {
 	struct unit *units;
 	struct iscsip_disk *disk;
 	struct iscsip_disk_host disk_host;
-	struct iscsip_device_ops device;    /* the disk's, with our free() */
+	struct iscsip_device_ops device;    /* the disk's, with our exec() and free() */
 	struct iscsip_frame_config config;
 	struct iscsip_frame_host services;
 	size_t conn_size;
@@ -65,6 +72,7 @@ static struct {
 	struct pcap *pcap;
 	bool stats, closing;
 	iscsip_time closing_until;
+	struct door silent, present;
 	unsigned clients;
 	uint64_t connections, refused;
 	struct iscsip_frame_stats total;    /* of connections that are gone */
@@ -114,12 +122,32 @@ static void free_if_done(struct client *c)
 	loop_post(&server.loop, &c->post);
 }
 
+static void cmd_exec(void *user, struct iscsip_cmd *cmd)
+{
+	struct client *c = cmd->nexus;
+
+	if (c->silent.group)
+		door_leave(&server.silent, &c->silent);
+	iscsip_disk_ops()->exec(user, cmd);
+}
+
 static void cmd_free(void *user, struct iscsip_cmd *cmd)
 {
 	struct client *c = cmd->nexus;
 
 	iscsip_disk_ops()->free(user, cmd);
 	free_if_done(c);
+}
+
+static void leave(struct client *c)
+{
+	door_leave(&server.silent, &c->silent);
+	door_leave(&server.present, &c->present);
+}
+
+static void wire_closing(struct wire *w)
+{
+	leave(client_of_wire(w));
 }
 
 static void wire_freed(struct wire *w)
@@ -167,6 +195,7 @@ static int client_open(struct client *c, int fd)
 	if (iscsip_frame_target_init(&c->conn, c->mem, server.conn_size, &server.config, &server.device, server.disk, c,
 				     server.loop.now))
 		die("the connection could not be made");
+	c->wire.closing = wire_closing;
 	c->wire.freed = wire_freed;
 	if (wire_open(&c->wire, &server.loop, fd, &wire_frame, c->conn))
 		return -1;
@@ -193,12 +222,15 @@ static void admit(int fd)
 	socklen_t len = sizeof from;
 	struct client *c = NULL;
 
-	if (getpeername(fd, (void *)&from, &len) == 0 && !server.closing && server.clients < MAX_CLIENTS && allowed(&from))
+	if (getpeername(fd, (void *)&from, &len) == 0 && !server.closing && server.clients < MAX_CLIENTS + MAX_LEAVING &&
+	    allowed(&from))
 		c = calloc(1, sizeof *c + server.conn_size);
 	if (c) {
 		net_tune(fd);
-		if (client_open(c, fd) == 0)
+		if (door_enter(&server.present, &c->present, fd, &from) && door_enter(&server.silent, &c->silent, fd, &from) &&
+		    client_open(c, fd) == 0)
 			return;
+		leave(c);
 		if (c->nexus_open)
 			iscsip_disk_nexus_close(&c->nexus);
 		free(c);
@@ -214,8 +246,11 @@ static void acceptable(struct watch *w, uint32_t events)
 	(void)events;
 	for (i = 0; i < 64; i++) {
 		fd = accept(w->fd, NULL, NULL);
-		if (fd < 0)
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE)
+				door_push(&server.silent);
 			return;
+		}
 		admit(fd);
 	}
 }
@@ -284,7 +319,7 @@ static void disk_open(void)
 	server.loop.idle = work;
 	iscsip_disk_config_init(&cfg, sizeof cfg);
 	cfg.max_luns = 256;
-	cfg.max_nexuses = MAX_CLIENTS;
+	cfg.max_nexuses = MAX_CLIENTS + MAX_LEAVING;
 	cfg.max_commands = 1024;
 	cfg.buffer_size = 256u * 1024u;
 	cfg.buffer_count = 64;
@@ -297,6 +332,7 @@ static void disk_open(void)
 	for (u = server.units; u; u = u->next)
 		unit_add(u);
 	server.device = *iscsip_disk_ops();
+	server.device.exec = cmd_exec;
 	server.device.free = cmd_free;
 }
 
@@ -549,6 +585,9 @@ int main(int argc, char **argv)
 	program = "stp-target";
 	server.started_us = clock_us();
 	options_read(argc, argv);
+	net_many();
+	door_init(&server.silent, MAX_SILENT, false);
+	door_init(&server.present, MAX_CLIENTS, true);
 	configure();
 	if (loop_init(&server.loop))
 		die("event loop: %s", strerror(errno));

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -33,7 +34,7 @@ struct loop {
 	int epoll_fd;
 	int event_fd;          /* rings when another thread has posted */
 	struct watch event_watch;
-	bool stop;
+	atomic_bool stop;      /* set from any thread */
 	bool rung;             /* under lock: the event descriptor has been written to */
 	iscsip_time now;       /* read once a round */
 	iscsip_time next_tick; /* no wire has a deadline before this */

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "util.h"
@@ -46,6 +47,16 @@ bool net_split(const char *text, char *host, unsigned host_cap, char port[8], co
 	}
 	snprintf(port, 8, "%s", colon ? colon + 1 : default_port);
 	return parse_number(port, 0, 65535, &n);
+}
+
+void net_many(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &r);
+	}
 }
 
 void net_tune(int fd)

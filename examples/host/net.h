@@ -20,6 +20,9 @@ int net_listen(const char *text, const char *default_port, bool share, char show
 /* A connected, non-blocking socket without delay, or -1 with *why. Waits up to timeout_ms. */
 int net_connect(const char *host, const char *port, int timeout_ms, const char **why);
 
+/* As many descriptors as the system grants: the soft limit is made for programs that use select(). */
+void net_many(void);
+
 /* What every connected socket of ours is set to. */
 void net_tune(int fd);
 

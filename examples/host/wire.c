@@ -166,6 +166,8 @@ void wire_close(struct wire *w)
 	w->gone = true;
 	undirty(w);
 	loop_unwatch(w->loop, &w->watch);
+	if (w->closing)
+		w->closing(w);
 	close(w->watch.fd);
 	w->watch.fd = -1;
 	link_out(w);

@@ -39,6 +39,8 @@ struct wire {
 	iscsip_time session_deadline;  /* kept by the owner: its session's, or never */
 	uint8_t *spill;                /* bytes that a held connection did not take */
 	size_t spill_len;
+	/* The socket is about to be closed; may be NULL. */
+	void (*closing)(struct wire *w);
 	/* The socket is closed and the connection told; free the owner of the wire. */
 	void (*freed)(struct wire *w);
 	/* session_deadline has come; may be NULL. */

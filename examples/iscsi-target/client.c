@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Clients: transport connections from accept to close, and what the library tells of them. Logins stand in login.c.
+ *
+ * A client stands in the door (host/door.h) until its login is complete, and leaves it before its socket is closed at the
+ * latest: one that was refused holds a socket, too, until its peer has read why.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +12,6 @@
 
 #include "iscsi-target/target.h"
 
-#define MAX_HALF_OPEN 512u
 #define LOGOUT_SECONDS 1u
 
 static void say_why(const struct client *c)
@@ -23,14 +25,19 @@ static void say_why(const struct client *c)
 	tell("%s: %s", c->peer_name, text);
 }
 
+static void client_closing(struct wire *w)
+{
+	struct client *c = (struct client *)(void *)w;
+
+	door_leave(&server.door, &c->place);
+}
+
 static void client_freed(struct wire *w)
 {
 	struct client *c = (struct client *)(void *)w;
 
 	if (c->conn)
 		say_why(c);
-	if (c->login)
-		atomic_fetch_sub(&server.half_open, 1);
 	atomic_fetch_sub(&server.clients, 1);
 	pcap_flow_close(&c->pcap);
 	if (c->login)
@@ -54,6 +61,7 @@ static int client_init(struct client *c, struct loop *l, int fd)
 		complain("%s: %s", c->peer_name, iscsip_strerror(err));
 		return -1;
 	}
+	c->wire.closing = client_closing;
 	c->wire.freed = client_freed;
 	return wire_open(&c->wire, l, fd, &wire_iscsi, c->conn);
 }
@@ -64,8 +72,7 @@ void client_accept(struct loop *l, int fd)
 	socklen_t len = sizeof from;
 	struct client *c;
 
-	if (getpeername(fd, (void *)&from, &len) || atomic_load(&server.closing) ||
-	    atomic_load(&server.half_open) >= MAX_HALF_OPEN || !access_by_address(&server.access, &from)) {
+	if (getpeername(fd, (void *)&from, &len) || atomic_load(&server.closing) || !access_by_address(&server.access, &from)) {
 		close(fd);
 		return;
 	}
@@ -77,9 +84,9 @@ void client_accept(struct loop *l, int fd)
 	memset(c, 0, sizeof *c);
 	net_tune(fd);
 	c->peer = from;
-	atomic_fetch_add(&server.half_open, 1);
 	atomic_fetch_add(&server.clients, 1);
-	if (client_init(c, l, fd)) {
+	if (!door_enter(&server.door, &c->place, fd, &from) || client_init(c, l, fd)) {
+		door_leave(&server.door, &c->place);
 		close(fd);
 		client_freed(&c->wire);
 		return;

@@ -210,7 +210,8 @@ static void login_done(void *user, struct iscsip_conn *conn, uint16_t status)
 	(void)conn;
 	blocks_give(&server.login_blocks, c->login);
 	c->login = NULL;
-	atomic_fetch_sub(&server.half_open, 1);
+	if (status == ISCSIP_LOGIN_SUCCESS)
+		door_leave(&server.door, &c->place);
 	atomic_fetch_add(status == ISCSIP_LOGIN_SUCCESS ? &server.logins : &server.refused, 1);
 	tell("%s: login %s (%04x)", c->peer_name, status == ISCSIP_LOGIN_SUCCESS ? "complete" : "refused", status);
 }

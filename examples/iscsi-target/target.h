@@ -13,6 +13,7 @@
 
 #include "host/backing.h"
 #include "host/blocks.h"
+#include "host/door.h"
 #include "host/net.h"
 #include "host/pcap.h"
 #include "host/secrets.h"
@@ -23,6 +24,7 @@
 #define PORTAL_GROUP 1u
 #define MAX_PORTALS 16
 #define MAX_THREADS 64
+#define MAX_HALF_OPEN 512u
 
 /* Who may connect: empty lists let everybody in; where both have entries, both must let in. */
 struct access {
@@ -87,6 +89,7 @@ struct client {
 	struct session *session;
 	struct device *device;          /* that the login named */
 	struct post post;
+	struct door_place place;
 	struct pcap_flow pcap;
 	struct sockaddr_storage peer;
 	char peer_name[NET_TEXT_MAX], local_name[NET_TEXT_MAX];
@@ -109,7 +112,8 @@ struct server {
 	struct access access;
 	struct pcap *pcap;
 	bool stats;
-	atomic_uint half_open, clients, sessions;
+	struct door door;               /* clients whose login is not complete */
+	atomic_uint clients, sessions;
 	atomic_ulong logins, refused;
 	atomic_bool closing;
 	uint64_t started_us;

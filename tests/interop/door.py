@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Peers that connect and say nothing, over real sockets: whatever they do, somebody else logs in. One login out of many
+addresses, many out of one; both targets; one thread and several; and a system that has no more descriptors."""
+import contextlib
+import multiprocessing
+import random
+import select
+import socket
+import struct
+import subprocess
+import time
+
+from harness import BIN, TARGET, Suite, expect, initiator, run
+from peer import Peer
+from stp_peer import GOOD, READ, Frame, Initiator, Stream
+
+suite = Suite()
+LIMIT = 512
+
+
+class Crowd:
+    """Sockets that are connected from an address each and stay open."""
+
+    def __init__(self, port, addresses, host="127.0.0.1"):
+        self.port, self.host, self.sockets = port, host, []
+        for address in addresses:
+            self.add(address)
+        suite.open.callback(self.close)
+
+    def add(self, address):
+        self.sockets.append(socket.create_connection((self.host, self.port), 10, (address, 0)))
+
+    def close(self):
+        for s in self.sockets:
+            s.close()
+
+    def ended(self, wait=5.0, want=None):
+        """The numbers of those that the target has ended; waits until there are so many as are wanted."""
+        end = time.monotonic() + wait
+        while True:
+            poll, numbers = select.poll(), {s.fileno(): n for n, s in enumerate(self.sockets)}
+            for fd in numbers:
+                poll.register(fd, select.POLLIN | select.POLLRDHUP)
+            gone = sorted(numbers[fd] for fd, _ in poll.poll(0))
+            if time.monotonic() > end or (want is not None and len(gone) >= want):
+                return gone
+            time.sleep(0.05)
+
+
+def address(n):
+    return f"127.1.{n // 250}.{n % 250 + 1}"
+
+
+def flood(port, addresses, first, started):
+    """Connects without end, each time from the next address, and says no more than the first byte."""
+    held = []
+    while True:
+        for a in addresses:
+            s = socket.socket()
+            try:
+                s.bind((a, 0))
+                s.setblocking(False)
+                s.connect_ex(("127.0.0.1", port))
+                connected = select.poll()
+                connected.register(s, select.POLLOUT)
+                connected.poll(1000)
+                s.send(first)
+            except OSError:
+                pass
+            held.append(s)
+            if len(held) > 2 * LIMIT:
+                held.pop(0).close()
+                started.set()
+
+
+@contextlib.contextmanager
+def flooded(port, addresses, first=b""):
+    started = multiprocessing.Event()
+    attacker = multiprocessing.Process(target=flood, args=(port, addresses, first, started), daemon=True)
+    attacker.start()
+    try:
+        expect(started.wait(60), "the flood did not get through the door once")
+        yield
+    finally:
+        attacker.kill()
+        attacker.join()
+
+
+FLOODS = {"one address": ["127.0.0.2"], "the initiator's own address": ["127.0.0.1"],
+          "three addresses": ["127.0.0.2", "127.0.0.3", "127.0.0.4"], "700 addresses": [address(n) for n in range(700)]}
+
+
+def log_in_through(server, *options):
+    """Five logins through each flood; every one gets in at once, without a second try."""
+    for what, addresses in FLOODS.items():
+        with flooded(server.port, addresses, b"\x43"):
+            start = time.monotonic()
+            for _ in range(5):
+                text = initiator("capacity", "--retry", 0, *options, f"{server.url}/{TARGET}/0")
+                expect("32768" in text, text)
+            expect(time.monotonic() - start < 10, "five logins in", time.monotonic() - start, "seconds, flooded by", what)
+
+
+@suite.test("initiators log in with CHAP while idle connections flood the target from one and from many addresses")
+def floods():
+    target, own = suite.auth_files()
+    log_in_through(suite.serve("--auth", target, "--target", TARGET, "--lun", "0=ram:16M"), "--auth", own)
+
+
+@suite.test("the same with four threads, where the login moves to another thread")
+def floods_threads():
+    more = [word for n in range(8) for word in ("--target", f"{TARGET}{n}", "--lun", "0=ram:1M")]
+    log_in_through(suite.serve("--threads", 4, "--target", TARGET, "--lun", "0=ram:16M", *more))
+
+
+@suite.test("the address that has most makes room, the first that came first; others stay")
+def heaviest():
+    server = suite.serve("--target", TARGET, "--lun", "0=ram:16M")
+    crowd = Crowd(server.port, ["127.0.0.3"] * 5 + ["127.0.0.2"] * (LIMIT - 10) + ["127.0.0.3"] * 5)
+    expect(crowd.ended(0.3) == [], "there is room for all", crowd.ended(0))
+    for n in range(1, 4):
+        crowd.add(f"127.0.0.{3 + n}")
+        expect(crowd.ended(want=n) == list(range(5, 5 + n)), "ended:", crowd.ended(0))
+    for n in range(3):
+        crowd.add("127.0.0.2")
+    expect(crowd.ended(want=6) == list(range(5, 11)), "a flood pushes out its own:", crowd.ended(0))
+
+
+@suite.test("where every address has one, they make room in the order in which they came")
+def in_order():
+    server = suite.serve("--target", TARGET, "--lun", "0=ram:16M")
+    crowd = Crowd(server.port, [address(n) for n in range(LIMIT)])
+    expect(crowd.ended(0.3) == [], "there is room for all", crowd.ended(0))
+    for n in range(LIMIT, LIMIT + 40):
+        crowd.add(address(n))
+    expect(crowd.ended(want=40) == list(range(40)), "ended:", crowd.ended(0))
+
+
+@suite.test("one door for all portals, v4 and v6")
+def portals():
+    server = suite.serve("--listen", "[::1]:0", "--target", TARGET, "--lun", "0=ram:16M")
+    six = int(next(line for line in server.text().splitlines() if "[::1]" in line).rsplit(":", 1)[1])
+    four = Crowd(server.port, [address(n) for n in range(10)])
+    crowd = Crowd(six, ["::1"] * (LIMIT - 10), "::1")
+    four.add("127.0.0.3")
+    expect(crowd.ended(want=1) == [0] and four.ended(0.2) == [], "ended:", crowd.ended(0), four.ended(0))
+
+
+@suite.test("who has logged in does not stand in the door")
+def sessions():
+    server = suite.serve("--target", TARGET, "--lun", "0=ram:16M")
+    with contextlib.ExitStack() as stay:
+        peers = [stay.enter_context(Peer(server.port)) for _ in range(20)]
+        for p in peers:
+            p.login(TARGET)
+        crowd = Crowd(server.port, ["127.0.0.2"] * (LIMIT + 20))
+        expect(crowd.ended(want=20) == list(range(20)), "ended:", crowd.ended(0))
+        for p in peers:
+            expect(len(p.read_blocks()) == 4096, "a session reads")
+        crowd.close()
+
+
+@suite.test("those that leave by themselves leave room, in any order")
+def leaving():
+    server = suite.serve("--target", TARGET, "--lun", "0=ram:16M")
+    rng = random.Random(7)
+    crowd = Crowd(server.port, [])
+    for _ in range(3000):
+        if len(crowd.sockets) > 400 or (crowd.sockets and rng.random() < 0.45):
+            crowd.sockets.pop(rng.randrange(len(crowd.sockets))).close()
+        else:
+            crowd.add(f"127.0.0.{rng.randrange(2, 30)}")
+    time.sleep(0.3)  # until the target has seen the last of them go
+    left = len(crowd.sockets)
+    for _ in range(LIMIT - left):
+        crowd.add("127.0.1.1")
+    expect(crowd.ended(0.3) == [], "there was room for all", crowd.ended(0))
+    crowd.add("127.0.1.1")
+    expect(crowd.ended(want=1) == [left], "one too many: ended are", crowd.ended(0), "and not", left)
+
+
+@suite.test("without descriptors, one that waits gives its own up for a login")
+def descriptors():
+    for tool, words in (("iscsi-target", ("--target", TARGET, "--lun", "0=ram:16M")), ("stp-target", ("--lun", "0=ram:16M"))):
+        server = suite.serve(*words, tool=tool)
+        run("prlimit", "--pid", server.process.pid, "--nofile=100:100")
+        crowd = Crowd(server.port, ["127.0.0.2"] * 150)
+        for _ in range(3):
+            if tool == "iscsi-target":
+                expect("32768" in initiator("capacity", "--timeout", 5, f"{server.url}/{TARGET}/0"), "logs in")
+            else:
+                run(BIN / "stp-initiator", "capacity", "--timeout", 5, f"stp://{server.address}/0")
+        crowd.close()
+
+
+@suite.test("the soft limit of descriptors is no limit")
+def soft():
+    log = suite.path("soft.log")
+    with open(log, "wb") as out:
+        target = subprocess.Popen(["prlimit", "--nofile=64:4096", BIN / "iscsi-target", "--listen", "127.0.0.1:0",
+                                   "--target", TARGET, "--lun", "0=ram:1M"], stdout=out, stderr=out)
+    try:
+        time.sleep(0.5)
+        with open(f"/proc/{target.pid}/limits", encoding="ascii") as f:
+            files = next(line for line in f if line.startswith("Max open files")).split()
+        expect(files[3] == files[4] == "4096", files)
+    finally:
+        target.terminate()
+        target.wait()
+
+
+# --- the frame protocol: no login, so a first command is what is waited for ------------------------------------------------
+
+
+def command(server):
+    i = Initiator("127.0.0.1", server.port)
+    try:
+        for _ in range(8):  # unit attentions
+            if i.command([0x00]).status == GOOD:
+                return
+        expect(False, "the unit does not become ready")
+    finally:
+        i.close()
+
+
+@suite.test("frame protocol: commands are served while silent connections flood the target")
+def frame_floods():
+    server = suite.serve("--lun", "0=ram:16M", tool="stp-target")
+    for what, addresses in FLOODS.items():
+        with flooded(server.port, addresses, b"STP1"):
+            start = time.monotonic()
+            for _ in range(5):
+                command(server)
+            expect(time.monotonic() - start < 10, "five commands in", time.monotonic() - start, "seconds, flooded by", what)
+
+
+def spoken(port, source):
+    """A connection that has had a command answered."""
+    s = socket.create_connection(("127.0.0.1", port), 10, (source, 0))
+    stream = Stream(s, "initiator")
+    stream.send(Frame(b"NEWC", 1, flags=READ, obuf=struct.pack(">BBHB", 0x12, 0, 0, 36).ljust(16, b"\0"), length=36))
+    expect(stream.receive().event == b"XFER", "INQUIRY is answered")
+    return s
+
+
+@suite.test("frame protocol: who has sent a command is not pushed out by the silent")
+def frame_sessions():
+    server = suite.serve("--lun", "0=ram:1M", tool="stp-target")
+    talkers = Crowd(server.port, [])
+    talkers.sockets = [spoken(server.port, "127.0.0.2") for _ in range(20)]
+    crowd = Crowd(server.port, ["127.0.0.2"] * (LIMIT + 20))
+    expect(crowd.ended(want=20) == list(range(20)), "ended:", crowd.ended(0))
+    expect(talkers.ended(0.2) == [], "talkers ended")
+
+
+@suite.test("frame protocol: of 4096 that talk the address with most makes room for another, and for none of its own")
+def frame_share():
+    server = suite.serve("--lun", "0=ram:1M", tool="stp-target")
+    talkers = Crowd(server.port, [])
+    talkers.sockets = [spoken(server.port, "127.0.0.3") for _ in range(6)] + [spoken(server.port, "127.0.0.2") for _ in range(4090)]
+    own = Crowd(server.port, ["127.0.0.2"])
+    expect(own.ended(want=1) == [0], "the address that has most gets no more")
+    expect(talkers.ended(0.2) == [], "nobody goes for it:", talkers.ended(0))
+    for n in range(1, 4):
+        talkers.sockets.append(spoken(server.port, "127.0.0.4"))
+        expect(talkers.ended(want=n) == list(range(6, 6 + n)), "who made room:", talkers.ended(0))
+
+
+suite.run()
