@@ -74,7 +74,8 @@ struct iscsip_target_ops {
 	void (*login_done)(void *user, struct iscsip_conn *c, uint16_t status);
 	/**
 	 * Target @p index of those that this connection's initiator may see (SendTargets): its name, and portal @p portal of it.
-	 * Ask in ascending order. May be called again for the same ones. @p only, where not NULL, is the one name asked for.
+	 * Ask in ascending order. May be called again for the same ones. @p only, where not NULL, is the one name asked for, its
+	 * ASCII letters small, as in a login.
 	 * NULL: SendTargets is answered empty.
 	 * @return ISCSIP_OK; ISCSIP_ENOENT where there is no such portal (of this target: the next target is asked for), or with
 	 * @p portal 0 no such target (the list ends).

@@ -8,6 +8,16 @@
  */
 #include "target/target.h"
 
+/* The name asked for, in the form in which hosts have names from a login: ASCII letters made small. */
+static void name_keep(struct tgt_text *x, const char *value, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		x->name[i] = value[i] >= 'A' && value[i] <= 'Z' ? (char)(value[i] - 'A' + 'a') : value[i];
+	x->name[len] = '\0';
+}
+
 bool iscsip__target_names_begin(struct iscsip_conn *c, const char *value, size_t len)
 {
 	const struct tgt_session *s = tgt_session_of(c);
@@ -26,10 +36,9 @@ bool iscsip__target_names_begin(struct iscsip_conn *c, const char *value, size_t
 	}
 	if (len > ISCSIP_NAME_MAX)
 		return false;
-	memcpy(x->name, value, len);
-	x->name[len] = '\0';
+	name_keep(x, value, len);
 	/* an operational session tells of its own target alone */
-	return discovery || iscsip__text_is(value, len, s->target_name);
+	return discovery || iscsip_name_equal(x->name, s->target_name);
 }
 
 /* A pair on its way into the buffer: `skip` bytes of it are there already, in an earlier response. */

@@ -110,7 +110,8 @@ void iscsip__target_fail(struct tgt_task *t, enum tgt_failure why)
 
 static void residuals_fill(const struct tgt_task *t, struct iscsip_scsi_response *r)
 {
-	bool out = t->cmd.flags & ISCSIP_CMD_OUT;
+	/* with neither R nor W the CDB alone says which way: a write of nothing is no success without an overflow (11.4.5.1) */
+	bool out = t->cmd.flags & ISCSIP_CMD_OUT || (!(t->cmd.flags & ISCSIP_CMD_IN) && t->status.out_total);
 	struct tgt_residual first = out ? tgt_residual_of(t->cmd.out_len, t->status.out_total) :
 					  tgt_residual_of(t->cmd.in_len, t->status.in_total);
 

@@ -177,6 +177,35 @@ static void residuals_say_how_far_the_command_and_the_initiator_differ(void **st
 	rig_close(&r);
 }
 
+static void a_command_without_a_direction_overflows_by_all_that_its_cdb_asks_for(void **state)
+{
+	static const struct {
+		uint32_t in, out, residual;
+	} rows[] = { { 0, 0, 0 }, { 4096, 0, 4096 }, { 0, 4096, 4096 } };
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	rig_open(&r, "", 1);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct iscsip_pdu h = rig_write(&r, 0, 0);
+		struct iscsip_cmd *cmd;
+		struct peer_pdu got;
+
+		h.scsi_command.write = false;
+		h.final = true;
+		cmd = by_hand(&r, &h, NULL, 0);
+		assert_int_equal(rig_good(cmd, rows[i].in, rows[i].out), ISCSIP_OK);
+		assert_true(peer_recv(&r.peer[0], &got));
+		assert_int_equal(got.h.opcode, ISCSIP_OP_SCSI_RESPONSE);
+		assert_int_equal(got.h.scsi_response.overflow, rows[i].residual > 0);
+		assert_false(got.h.scsi_response.underflow);
+		assert_int_equal(got.h.scsi_response.residual, rows[i].residual);
+		rig_quiet(&r);
+	}
+	rig_close(&r);
+}
+
 static void an_error_after_data_comes_in_a_response_with_sense(void **state)
 {
 	static const uint8_t sense[18] = { 0x70, 0, 3, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x11 };
@@ -426,6 +455,7 @@ int main(void)
 		cmocka_unit_test(a_write_takes_immediate_data_and_asks_for_the_rest),
 		cmocka_unit_test(a_long_read_is_cut_at_the_segment_and_ends_its_sequences_at_the_burst),
 		cmocka_unit_test(residuals_say_how_far_the_command_and_the_initiator_differ),
+		cmocka_unit_test(a_command_without_a_direction_overflows_by_all_that_its_cdb_asks_for),
 		cmocka_unit_test(an_error_after_data_comes_in_a_response_with_sense),
 		cmocka_unit_test(sense_data_is_cut_at_what_the_initiator_takes),
 		cmocka_unit_test(data_goes_out_piece_by_piece_and_sent_frees_each),

@@ -148,6 +148,7 @@ static void one_target_is_told_by_name_and_a_normal_session_hears_of_its_own_alo
 	assert_int_equal(collect(&r, "SendTargets=", 13, all, sizeof all, &responses), sizeof own);
 	assert_memory_equal(all, own, sizeof own);
 	assert_int_equal(collect(&r, "SendTargets=iqn.2001-04.test:disk", 34, all, sizeof all, &responses), sizeof own);
+	assert_int_equal(collect(&r, "SendTargets=IQN.2001-04.Test:disk", 34, all, sizeof all, &responses), sizeof own);
 	h = text_of(&r);
 	peer_send(&r.peer[0], &h, "SendTargets=All", 16);
 	got = rig_expect(&r, ISCSIP_OP_REJECT);
@@ -157,6 +158,7 @@ static void one_target_is_told_by_name_and_a_normal_session_hears_of_its_own_alo
 	rig_close(&r);
 	rig_init(&r);
 	rig_open(&r, RIG_PAIRS(DISCOVERY "MaxRecvDataSegmentLength=512"));
+	assert_int_equal(collect(&r, "SendTargets=IQN.X:1", 20, all, sizeof all, &responses), sizeof other);
 	assert_int_equal(collect(&r, "SendTargets=iqn.x:1", 20, all, sizeof all, &responses), sizeof other);
 	assert_memory_equal(all, other, sizeof other);
 	rig_close(&r);
