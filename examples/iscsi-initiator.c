@@ -265,8 +265,8 @@ static void take_url(const char *text)
 	snprintf(name, sizeof name, "%s", slash + 1);
 	slash = strchr(slash + 1, '/');
 	name[strcspn(name, "/")] = '\0';
-	if (iscsip_name_normalize(u->target, sizeof u->target, name, strlen(name)) < 0)
-		usage_error("'%s' is not an iSCSI name (iqn.YYYY-MM.domain:..., eui.16HEX, naa.16 or 32HEX)", name);
+	if (iscsip_name_normalize_any(u->target, sizeof u->target, name, strlen(name)) < 0)
+		usage_error("'%s' is not a name (iqn.YYYY-MM.domain:..., eui.16HEX, naa.16 or 32HEX)", name);
 	if (slash && slash[1] && !parse_number(slash + 1, 0, 16383, &lun))
 		usage_error("'%s' is not a LUN", slash + 1);
 	u->lun = iscsip_lun_encode((uint32_t)lun);
@@ -337,6 +337,8 @@ int main(int argc, char **argv)
 	iscsip_config_init(&client.config, sizeof client.config);
 	iscsip_offer_init_initiator(&client.offer);
 	client.config.node_name = DEFAULT_NAME;
+	/* targets are as they are: names with "_", padded text, keys without an answer */
+	client.config.flags = ISCSIP_CFG_ANY_NAME | ISCSIP_CFG_SKIP_NULS | ISCSIP_CFG_ALLOW_UNANSWERED;
 	client.link.timeout_ms = 30000;
 	client.link.retries = 3;
 	opterr = 0;

@@ -80,8 +80,10 @@ static void open_device(const char *name)
 {
 	struct device *d = need(sizeof *d), *last = last_device();
 
-	if (iscsip_name_normalize(d->name, sizeof d->name, name, strlen(name)) < 0)
-		usage_error("--target: '%s' is not an iSCSI name (iqn.YYYY-MM.domain:..., eui.16HEX, naa.16 or 32HEX)", name);
+	if (iscsip_name_normalize_any(d->name, sizeof d->name, name, strlen(name)) < 0)
+		usage_error("--target: '%s' is not a name (iqn.YYYY-MM.domain:..., eui.16HEX, naa.16 or 32HEX)", name);
+	if (iscsip_name_check(d->name, strlen(d->name)) < 0)
+		complain("--target: '%s' is not an iSCSI name (RFC 7143 4.2.7), some initiators may not take it", d->name);
 	if (device_find(d->name))
 		usage_error("--target: '%s' is named twice", name);
 	d->offer = server.offer;
@@ -155,8 +157,8 @@ static void add_name(const char *text)
 	struct access *a = last_device() ? &last_device()->access : &server.access;
 	char name[ISCSIP_NAME_MAX + 1];
 
-	if (iscsip_name_normalize(name, sizeof name, text, strlen(text)) < 0)
-		usage_error("--allow-name: '%s' is not an iSCSI name", text);
+	if (iscsip_name_normalize_any(name, sizeof name, text, strlen(text)) < 0)
+		usage_error("--allow-name: '%s' is not a name", text);
 	a->names = realloc(a->names, (a->name_count + 1u) * sizeof *a->names);
 	if (!a->names)
 		die("out of memory");

@@ -77,7 +77,17 @@ enum iscsip_config_flag {
 	ISCSIP_CFG_CHECK_RESERVED = 1u << 0,
 	/** Units sent stay untouched until iscsip_conn_tx_release(): the transport reads buffers after the send call
 	 *  returned (MSG_ZEROCOPY, io_uring, DMA). */
-	ISCSIP_CFG_TX_HOLD = 1u << 1
+	ISCSIP_CFG_TX_HOLD = 1u << 1,
+	/** Names of both sides need not be such as RFC 7143 4.2.7 has: iscsip_name_normalize_any() is enough. Names with "_" are
+	 *  all over the field. */
+	ISCSIP_CFG_ANY_NAME = 1u << 2,
+	/** NULs between the pairs of a text are skipped, for peers that count padding as text. */
+	ISCSIP_CFG_SKIP_NULS = 1u << 3,
+	/** Initiator: a key that the target left without an answer keeps its default (else the login fails). */
+	ISCSIP_CFG_ALLOW_UNANSWERED = 1u << 4,
+	/** Target: the LUN of a Data-Out is not compared with its R2T's. Both tags say whose it is; Windows does not always set the
+	 *  LUN (RFC 7143 11.7.4 wants it valid), and would wait for its write for ever. */
+	ISCSIP_CFG_ANY_LUN = 1u << 5
 };
 
 /** @brief What connections and sessions are made with. Fill with iscsip_config_init(), then change. */

@@ -91,6 +91,8 @@ struct iscsip_ddp_region {
 
 /** @brief Compare the query's `itt` and `lun` with those of the region. */
 #define ISCSIP_DDP_CHECK_TASK 0x01u
+/** @brief With #ISCSIP_DDP_CHECK_TASK: `lun` is not compared after all (for peers that do not set it). */
+#define ISCSIP_DDP_ANY_LUN 0x02u
 
 /** @brief A look-up: what the header of a Data-Out or Data-In says. */
 struct iscsip_ddp_query {
@@ -100,7 +102,7 @@ struct iscsip_ddp_query {
 	uint32_t itt;   /**< Initiator Task Tag, with ISCSIP_DDP_CHECK_TASK. */
 	uint32_t off;   /**< Buffer Offset. */
 	uint32_t len;   /**< Bytes of data. */
-	uint32_t flags; /**< ISCSIP_DDP_CHECK_ bits. */
+	uint32_t flags; /**< #ISCSIP_DDP_CHECK_TASK, #ISCSIP_DDP_ANY_LUN. */
 };
 
 /** @brief Why a look-up was refused, in the order in which it is checked. */

@@ -28,9 +28,9 @@ enum iscsip_name_type {
 /**
  * @brief Checks a name.
  *
- * Of ASCII it takes letters, digits, "-", "." and ":"; beyond it every well-formed UTF-8 sequence, as it stands
- * (RFC 3722's tables are not applied: names beyond ASCII have to come prepared). Letters may be of either case here: the
- * normal form has small ones.
+ * Of ASCII it takes letters, digits, "-", "." and ":"; beyond it every character in UTF-8 that RFC 3722 does not prohibit, as
+ * it stands (nothing is mapped: names beyond ASCII have to come prepared). Letters may be of either case here: the normal form
+ * has small ones.
  * @param[in] name the name; no NUL needed behind it. @param[in] len its bytes.
  * @return The #iscsip_name_type; ISCSIP_ENOSPC for more than #ISCSIP_NAME_MAX bytes; ISCSIP_EINVAL for anything else that
  *     is no iSCSI name.
@@ -45,6 +45,14 @@ ISCSIP_API int iscsip_name_check(const char *name, size_t len);
  * @return Length of the name, ISCSIP_ENOSPC, or ISCSIP_EINVAL for what iscsip_name_check() refuses.
  */
 ISCSIP_API ptrdiff_t iscsip_name_normalize(char *dst, size_t cap, const char *name, size_t len);
+
+/**
+ * @brief The same for names as the field has them, for hosts that have to live with them: of any form, and of ASCII with all
+ *     but blanks, control characters, quotes and "\\". Many have "_" in them, which is no character of an iSCSI name.
+ * @param[out] dst as above. @param[in] cap as above. @param[in] name the name. @param[in] len its bytes.
+ * @return Length of the name, ISCSIP_ENOSPC for what is too long, or ISCSIP_EINVAL.
+ */
+ISCSIP_API ptrdiff_t iscsip_name_normalize_any(char *dst, size_t cap, const char *name, size_t len);
 
 /** @brief Whether two names are the same in normal form. @param[in] a, b names, each ended by a NUL.
  *  @return True where both are the same name. */

@@ -235,6 +235,12 @@ static inline uint32_t pad_of(uint32_t len)
 /* The parameters of the session are in force from here on (end of login). */
 void iscsip__conn_apply(struct iscsip_conn *c, const struct iscsip_params *p);
 
+/* Flags for a reader of text. */
+static inline unsigned conn_text_flags(const struct iscsip_conn *c)
+{
+	return c->cfg->flags & ISCSIP_CFG_SKIP_NULS ? (unsigned)ISCSIP_TEXT_SKIP_NULS : 0u;
+}
+
 static inline bool conn_over(const struct iscsip_conn *c)
 {
 	return c->state >= ISCSIP_CONN_CLOSING;

@@ -47,6 +47,13 @@ static void random_bytes(void *user, uint8_t *dst, size_t len)
 	host->random(host->user, dst, len);
 }
 
+static unsigned login_flags(uint32_t cfg)
+{
+	return (cfg & ISCSIP_CFG_ANY_NAME ? (unsigned)LOGIN_ANY_NAME : 0u) |
+	       (cfg & ISCSIP_CFG_SKIP_NULS ? (unsigned)LOGIN_SKIP_NULS : 0u) |
+	       (cfg & ISCSIP_CFG_ALLOW_UNANSWERED ? (unsigned)LOGIN_ALLOW_UNANSWERED : 0u);
+}
+
 struct conn_login_scratch *iscsip__conn_login_scratch(struct iscsip_conn *c, void *mem, size_t len)
 {
 	struct conn_login_scratch found, *ls;
@@ -58,6 +65,7 @@ struct conn_login_scratch *iscsip__conn_login_scratch(struct iscsip_conn *c, voi
 		return NULL;
 	*ls = found;
 	ls->setup.limits = &ls->limits;
+	ls->setup.flags = login_flags(c->cfg->flags);
 	ls->setup.offer = c->cfg->offer;
 	ls->setup.alias = c->cfg->node_alias;
 	ls->setup.user = c;

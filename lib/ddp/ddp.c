@@ -263,7 +263,7 @@ static struct ddp_entry *ddp_identify(const struct iscsip_ddp *d, const struct i
 	if (e && (q->flags & ISCSIP_DDP_CHECK_TASK) != 0) {
 		if (q->itt != e->itt)
 			fault = ISCSIP_DDP_FAULT_TASK;
-		else if (q->lun != e->lun)
+		else if (q->lun != e->lun && !(q->flags & ISCSIP_DDP_ANY_LUN))
 			fault = ISCSIP_DDP_FAULT_LUN;
 	}
 	hit->fault = (uint8_t)fault;

@@ -84,7 +84,7 @@ static int ini_text_start(struct ini_conn *ic, const char *text, uint32_t len, v
 	ic->text_idle = 0;
 	ic->text_of_host = of_host;
 	ic->text_final = false;
-	iscsip_text_reader_init(&ic->reader, ic->text_buf, ic->c->cfg->limits.text_max, 0);
+	iscsip_text_reader_init(&ic->reader, ic->text_buf, ic->c->cfg->limits.text_max, conn_text_flags(ic->c));
 	return ISCSIP_OK;
 }
 

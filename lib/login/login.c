@@ -156,30 +156,11 @@ void iscsip__login_keep_text(char *dst, size_t cap, const struct iscsip_text_pai
 	dst[pair->value_len] = 0;
 }
 
-/* LOGIN_ANY_NAME: UTF-8 without spaces and control characters, ASCII letters made small. */
-static ptrdiff_t login_any_name(char *dst, const char *name, size_t len)
-{
-	size_t i;
-
-	if (len == 0 || len > ISCSIP_NAME_MAX || !iscsip_text_is_utf8(name, len))
-		return ISCSIP_EINVAL;
-	for (i = 0; i < len; i++) {
-		char c = name[i];
-
-		if ((uint8_t)c <= ' ' || c == 0x7f)
-			return ISCSIP_EINVAL;
-		dst[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-	}
-	dst[i] = 0;
-	return (ptrdiff_t)i;
-}
-
 bool iscsip__login_keep_name(const struct iscsip__login *l, char *dst, const char *name, size_t len)
 {
-	ptrdiff_t n = iscsip_name_normalize(dst, ISCSIP_NAME_MAX + 1, name, len);
+	ptrdiff_t n = l->setup.flags & LOGIN_ANY_NAME ? iscsip_name_normalize_any(dst, ISCSIP_NAME_MAX + 1, name, len) :
+							iscsip_name_normalize(dst, ISCSIP_NAME_MAX + 1, name, len);
 
-	if (n < 0 && (l->setup.flags & LOGIN_ANY_NAME))
-		n = login_any_name(dst, name, len);
 	if (n < 0)
 		dst[0] = 0;
 	return n >= 0;

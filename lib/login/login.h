@@ -76,7 +76,7 @@ void iscsip__login_limits_init(struct iscsip__login_limits *limits);
 enum iscsip__login_flag {
 	LOGIN_ALLOW_UNANSWERED = 1u << 0, /* initiator: keys that the target left without an answer keep their defaults */
 	LOGIN_SKIP_NULS = 1u << 1,        /* NULs between pairs are skipped (see ISCSIP_TEXT_SKIP_NULS) */
-	LOGIN_ANY_NAME = 1u << 2,         /* names need only be UTF-8 without spaces and control characters */
+	LOGIN_ANY_NAME = 1u << 2,         /* iscsip_name_normalize_any() is enough for names */
 	LOGIN_SECURITY_FIRST = 1u << 3    /* initiator: begin in the security stage even where the offer has None alone */
 };
 

@@ -133,12 +133,18 @@ static int tag_refused(struct iscsip_conn *c, const struct iscsip_ddp_hit *hit)
 	return out_reject(c);
 }
 
+/* Both tags say whose data it is; that the LUN is right, too (11.7.4), may be left out for initiators that do not set it. */
+static uint32_t task_checks(const struct iscsip_conn *c)
+{
+	return ISCSIP_DDP_CHECK_TASK | (c->cfg->flags & ISCSIP_CFG_ANY_LUN ? ISCSIP_DDP_ANY_LUN : 0u);
+}
+
 static int solicited(struct iscsip_conn *c)
 {
 	const struct iscsip_data_out *d = &c->pdu.data_out;
 	struct tgt_session *s = tgt_session_of(c);
 	struct iscsip_ddp_query q = { c->pdu.lun, d->ttt, tgt_conn_of(c)->slot, c->pdu.itt, d->buffer_offset,
-				      c->pdu.data_len, ISCSIP_DDP_CHECK_TASK };
+				      c->pdu.data_len, task_checks(c) };
 	struct iscsip_ddp_hit hit;
 	struct task_ranges *ranges;
 	struct tgt_task *t;

@@ -40,7 +40,7 @@ static void exchange_begin(struct iscsip_conn *c, struct tgt_text *x)
 	x->itt = c->pdu.itt;
 	x->names = x->more = x->split = false;
 	x->pairs = 0;
-	iscsip_text_reader_init(&x->reader, x->reader_buf, c->cfg->limits.text_max, 0);
+	iscsip_text_reader_init(&x->reader, x->reader_buf, c->cfg->limits.text_max, conn_text_flags(c));
 	iscsip__nego_init(&x->nego, true, c->cfg->offer, &x->params);
 	x->nego.discovery = p->session_type == ISCSIP_SESSION_DISCOVERY;
 	iscsip__nego_enter(&x->nego, NEGO_FULL);

@@ -6,6 +6,9 @@
  * refused and ASCII letters are made small. Case folding and normalization beyond ASCII are left to whoever
  * makes such names (4.2.7.2: stringprep need not be implemented for names that come in prepared form).
  *
+ * Names in the field are less than that: many have "_", which RFC 3722 prohibits, some have no type designator. For hosts that
+ * have to live with them there is a second, looser measure.
+ *
  * Invariant: a name that passed is at most 223 bytes of UTF-8 without control characters, white space, quotes or
  * format characters, so it can be logged, compared and kept as it is.
  */
@@ -30,12 +33,19 @@ static bool name_is_alnum(int32_t c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-static bool name_char_allowed(int32_t c)
+static bool name_ascii_allowed(int32_t c, bool any)
+{
+	if (any)
+		return c > ' ' && c < 0x7f && c != '"' && c != '\'' && c != '`' && c != '\\';
+	return name_is_alnum(c) || c == '-' || c == '.' || c == ':';
+}
+
+static bool name_char_allowed(int32_t c, bool any)
 {
 	size_t i;
 
 	if (c < 0x80)
-		return name_is_alnum(c) || c == '-' || c == '.' || c == ':';
+		return name_ascii_allowed(c, any);
 	/* the last two code points of every plane are noncharacters (table C.4) */
 	if ((c & 0xfffe) == 0xfffe)
 		return false;
@@ -45,14 +55,14 @@ static bool name_char_allowed(int32_t c)
 	return true;
 }
 
-static bool name_chars_allowed(const uint8_t *s, size_t len)
+static bool name_chars_allowed(const uint8_t *s, size_t len, bool any)
 {
 	size_t at, used;
 
 	for (at = 0; at < len; at += used) {
 		int32_t c = iscsip__utf8_next(s + at, len - at, &used);
 
-		if (c < 0 || !name_char_allowed(c))
+		if (c < 0 || !name_char_allowed(c, any))
 			return false;
 	}
 	return true;
@@ -114,7 +124,7 @@ int iscsip_name_check(const char *name, size_t len)
 {
 	if (len > ISCSIP_NAME_MAX)
 		return ISCSIP_ENOSPC;
-	if (!name_chars_allowed((const uint8_t *)name, len))
+	if (!name_chars_allowed((const uint8_t *)name, len, false))
 		return ISCSIP_EINVAL;
 	if (name_begins(name, len, "iqn.") && name_is_qualified(name + 4, len - 4))
 		return ISCSIP_NAME_IQN;
@@ -125,19 +135,32 @@ int iscsip_name_check(const char *name, size_t len)
 	return ISCSIP_EINVAL;
 }
 
-ptrdiff_t iscsip_name_normalize(char *dst, size_t cap, const char *name, size_t len)
+static ptrdiff_t name_write(char *dst, size_t cap, const char *name, size_t len)
 {
-	int type = iscsip_name_check(name, len);
 	size_t i;
 
-	if (type < 0)
-		return type;
 	if (len >= cap)
 		return ISCSIP_ENOSPC;
 	for (i = 0; i < len; i++)
 		dst[i] = name_small(name[i]);
 	dst[len] = 0;
 	return (ptrdiff_t)len;
+}
+
+ptrdiff_t iscsip_name_normalize(char *dst, size_t cap, const char *name, size_t len)
+{
+	int type = iscsip_name_check(name, len);
+
+	return type < 0 ? type : name_write(dst, cap, name, len);
+}
+
+ptrdiff_t iscsip_name_normalize_any(char *dst, size_t cap, const char *name, size_t len)
+{
+	if (len > ISCSIP_NAME_MAX)
+		return ISCSIP_ENOSPC;
+	if (len == 0 || !name_chars_allowed((const uint8_t *)name, len, true))
+		return ISCSIP_EINVAL;
+	return name_write(dst, cap, name, len);
 }
 
 bool iscsip_name_equal(const char *a, const char *b)

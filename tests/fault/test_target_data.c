@@ -86,6 +86,28 @@ static void a_wrong_tag_is_rejected_and_its_task_unharmed(void **state)
 	}
 }
 
+static void a_wrong_lun_is_taken_where_the_host_is_lenient_but_no_wrong_task(void **state)
+{
+	struct rig r;
+	struct iscsip_pdu h, d, wrong;
+
+	(void)state;
+	memset(data, 0x77, sizeof data);
+	rig_init(&r);
+	r.cfg.flags |= ISCSIP_CFG_ANY_LUN;
+	rig_open(&r, KEYS);
+	d = open_write(&r, &h);
+	wrong = d;
+	wrong.itt++;
+	wrong.lun = 1;
+	peer_send(&r.peer[0], &wrong, data, 4096);
+	assert_int_equal(rig_expect(&r, ISCSIP_OP_REJECT).h.reject.reason, ISCSIP_REJECT_FIELD);
+	d.lun = 1;
+	finish_write(&r, d);
+	rig_alive(&r);
+	rig_close(&r);
+}
+
 static void data_for_tasks_that_are_gone_is_ignored(void **state)
 {
 	struct rig r;
@@ -493,6 +515,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_wrong_tag_is_rejected_and_its_task_unharmed),
+		cmocka_unit_test(a_wrong_lun_is_taken_where_the_host_is_lenient_but_no_wrong_task),
 		cmocka_unit_test(data_for_tasks_that_are_gone_is_ignored),
 		cmocka_unit_test(a_wrong_offset_or_length_ends_the_command),
 		cmocka_unit_test(an_offset_that_wraps_with_its_length_is_a_format_error),

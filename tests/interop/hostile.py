@@ -120,6 +120,29 @@ def statuses():
                 expect(p.closed(), what, "left the connection open")
 
 
+@suite.test("what deployed initiators do against the letter of the RFC does no harm")
+def field():
+    own = "iqn.2000-01.com.example:disk_1"
+    server = suite.serve("--target", own, "--lun", "0=ram:1M", "--lun", "1=ram:1M", "--allow-name", "iqn.1991-05.com.microsoft:my_host")
+    expect("is not an iSCSI name" in server.text(), "no warning about", own, "in", server.text())
+    with Peer(server.port) as p:
+        p.login(own.upper(), name="iqn.1991-05.com.microsoft:My_Host", InitialR2T="Yes", ImmediateData="No")
+        p.read_blocks()
+        # Windows: a Data-Out with the LUN of another unit, or none
+        itt = p.command(WRITE, 8192, write=True)
+        r2t = answered(p, R2T)
+        p.data_out(itt, r2t.ttt, 0, b"w" * 8192, lun=1 << 48)
+        expect(answered(p, RESPONSE).status == 0, "a write whose data has another LUN")
+        expect(p.read_blocks(0, 16) == b"w" * 8192, "it is not there")
+        # padding counted as text
+        p.send(header(0x04, 0x80, data_len=16, itt=p.tag(), words=(NO_TAG, p.cmdsn, p.expstatsn)) + b"SendTargets=\0\0\0\0")
+        p.cmdsn += 1
+        expect(answered(p, TEXT_RESPONSE).text().get("TargetName") == own, "padded text")
+    with Peer(server.port) as p:
+        p.send(p.login_request(b"InitiatorName=iqn.1991-05.com.microsoft:my_host\0TargetName=" + own.encode() + b"\0\0\0\0"))
+        expect(p.receive().bhs[36:38] == b"\0\0", "padded login")
+
+
 @suite.test("sessions are joined and reinstated by their own initiator alone")
 def reinstatement():
     name, other, isid = "iqn.2026-11.org.example:owner", "iqn.2026-11.org.example:thief", b"\x80\x01\x02\x03\x04\x05"

@@ -83,6 +83,7 @@ class Target:
     def __exit__(self, kind, *_):
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+        self.thread.join(20)  # what the script saw last counts
         if kind is None and self.fault:
             raise self.fault
 
@@ -175,6 +176,20 @@ def logins():
         with Target(script) as here:
             out = one_line(initiator("capacity", port=here.port))
             expect("login" in out or "connection" in out or "closed" in out or "protocol" in out, what, out)
+
+
+@suite.test("names and logins of deployed targets are taken as they are")
+def field():
+    def unanswered(c, _):
+        request = c.login(text=b"HeaderDigest=None\0DataDigest=None\0\0\0")
+        expect(request.text()["TargetName"] == "iqn.2000-01.com.example:disk_1", request.text())
+        ping = c.receive()
+        c.answer(0x20, ping)
+        c.answer(LOGOUT_RESPONSE, c.receive())
+        c.closed()
+
+    with Target(unanswered) as here:
+        initiator("ping", "--count", 1, port=here.port, ok=(0,), path="/iqn.2000-01.com.example:Disk_1")
 
 
 # --- full feature phase ---

@@ -317,6 +317,12 @@ static void the_task_tag_and_the_lun_are_compared_when_asked_for(void **state)
 	assert_int_equal(fault_of(&f, q), ISCSIP_DDP_FAULT_TASK);
 	q.itt = 0x77;
 	assert_int_equal(fault_of(&f, q), ISCSIP_DDP_FAULT_LUN);
+	q.flags |= ISCSIP_DDP_ANY_LUN;
+	assert_int_equal(fault_of(&f, q), ISCSIP_DDP_FOUND);
+	q.itt++;
+	assert_int_equal(fault_of(&f, q), ISCSIP_DDP_FAULT_TASK);
+	q.itt--;
+	q.flags = ISCSIP_DDP_CHECK_TASK;
 	q.lun = 0x0001000000000005u;
 	assert_int_equal(fault_of(&f, q), ISCSIP_DDP_FOUND);
 	close_table(&f);

@@ -81,6 +81,31 @@ static void names_have_up_to_223_bytes(void **state)
 	assert_int_equal(iscsip_name_normalize(out, 223, name, 223), ISCSIP_ENOSPC);
 }
 
+static void names_of_the_field_are_taken_by_the_looser_measure_but_nothing_that_a_log_could_not_hold(void **state)
+{
+	static const char *const good[] = { "iqn.2000-01.com.synology:ds_918.target-1", "target0", "iqn.2001-04.com:/vol/lun@1,2",
+					    "caf\xc3\xa9", "%n" };
+	static const char *const bad[] = { "", "a b", "a\tb", "a\nb", "\x1b[2J", "a\x7f", "a\xc2\x9b", "a\xc2\xa0", "\xff", "\xc2",
+					   "\xed\xa0\x80", "\xe2\x80\xae", "a\"", "a'", "a`", "a\\" };
+	char name[300], out[ISCSIP_NAME_MAX + 1];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof good / sizeof good[0]; i++) {
+		assert_int_equal(iscsip_name_normalize_any(out, sizeof out, good[i], strlen(good[i])), strlen(good[i]));
+		assert_string_equal(out, good[i]);
+	}
+	for (i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		if (iscsip_name_normalize_any(out, sizeof out, bad[i], strlen(bad[i])) != ISCSIP_EINVAL)
+			fail_msg("taken: %s", bad[i]);
+	assert_int_equal(iscsip_name_normalize_any(out, sizeof out, "My_Host", 7), 7);
+	assert_string_equal(out, "my_host");
+	assert_int_equal(iscsip_name_normalize_any(out, 7, "My_Host", 7), ISCSIP_ENOSPC);
+	memset(name, '_', sizeof name);
+	assert_int_equal(iscsip_name_normalize_any(out, sizeof out, name, ISCSIP_NAME_MAX), ISCSIP_NAME_MAX);
+	assert_int_equal(iscsip_name_normalize_any(out, sizeof out, name, ISCSIP_NAME_MAX + 1), ISCSIP_ENOSPC);
+}
+
 static void the_normal_form_has_small_letters_and_is_compared(void **state)
 {
 	char out[ISCSIP_NAME_MAX + 1] = "IQN.2001-04.com.EXAMPLE:Caf\xc3\x89";
@@ -231,6 +256,7 @@ int main(void)
 		cmocka_unit_test(names_of_the_three_types_are_taken),
 		cmocka_unit_test(what_is_no_name_is_refused),
 		cmocka_unit_test(names_have_up_to_223_bytes),
+		cmocka_unit_test(names_of_the_field_are_taken_by_the_looser_measure_but_nothing_that_a_log_could_not_hold),
 		cmocka_unit_test(the_normal_form_has_small_letters_and_is_compared),
 		cmocka_unit_test(addresses_are_read_in_each_of_their_forms),
 		cmocka_unit_test(what_is_no_address_is_refused),
