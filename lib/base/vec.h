@@ -44,11 +44,19 @@ static inline bool cursor_at_end(const struct iscsip_vec_cursor *c)
 	return at.cnt <= 0;
 }
 
+/* Whether the next n bytes stand in one piece, which the cursor is in. */
+static inline bool cursor_flat(const struct iscsip_vec_cursor *c, size_t n)
+{
+	return c->cnt > 0 && c->vec->len >= n && c->off <= c->vec->len - n;
+}
+
 /* Whether at least n bytes are left; looks at no more pieces than it takes to know. */
 static inline bool cursor_holds(const struct iscsip_vec_cursor *c, size_t n)
 {
 	struct iscsip_vec_cursor at = *c;
 
+	if (cursor_flat(c, n))
+		return true;
 	cursor_settle(&at);
 	for (; n > 0 && at.cnt > 0; at.vec++, at.cnt--, at.off = 0) {
 		size_t have = at.vec->len - at.off;

@@ -39,6 +39,7 @@ enum conn_queue {
 struct conn_item {
 	struct conn_item *next, *prev; /* both NULL: in no queue */
 	uint8_t kind;
+	uint8_t queue;                 /* enum conn_queue; the last one that it was in */
 };
 
 /* What make() did with the item at the front. */
@@ -176,6 +177,8 @@ struct tx_unit *iscsip__conn_unit(struct iscsip_conn *c);
  * belongs to the data (sense) plus payload_len; `mid_is_data` says which.
  */
 void iscsip__conn_seal(struct iscsip_conn *c, struct tx_unit *u, const struct iscsip_pdu *pdu, bool mid_is_data);
+/* The same for a unit whose BHS stands in its head already (wire/store.h). */
+void iscsip__conn_sealed(struct iscsip_conn *c, struct tx_unit *u, bool mid_is_data);
 
 /* --- login, alike for both roles (conn_login.c) --- */
 

@@ -27,6 +27,7 @@ void iscsip__conn_queue(struct iscsip_conn *c, struct conn_item *item, enum conn
 
 	if (conn_queued(item) || c->state == ISCSIP_CONN_CLOSED)
 		return;
+	item->queue = (uint8_t)q;
 	if (!first) {
 		item->next = item->prev = item;
 		c->queue[q] = item;
@@ -41,13 +42,13 @@ void iscsip__conn_queue(struct iscsip_conn *c, struct conn_item *item, enum conn
 
 void iscsip__conn_unqueue(struct iscsip_conn *c, struct conn_item *item)
 {
-	unsigned q;
+	struct conn_item **first;
 
 	if (!conn_queued(item))
 		return;
-	for (q = 0; q < CONN_Q_COUNT; q++)
-		if (c->queue[q] == item)
-			c->queue[q] = item->next == item ? NULL : item->next;
+	first = &c->queue[item->queue];
+	if (*first == item)
+		*first = item->next == item ? NULL : item->next;
 	item->prev->next = item->next;
 	item->next->prev = item->prev;
 	item->next = item->prev = NULL;
@@ -62,12 +63,13 @@ static bool mute(const struct iscsip_conn *c)
 /* The queue that goes next, or CONN_Q_COUNT. A target that failed still says why. */
 static unsigned next_queue(const struct iscsip_conn *c)
 {
-	unsigned q, limit = mute(c) ? 0 : c->error.code ? CONN_Q_URGENT + 1u : CONN_Q_COUNT;
+	bool failed = c->error.code;
 
-	for (q = 0; q < limit; q++)
-		if (c->queue[q])
-			return q;
-	return CONN_Q_COUNT;
+	if (c->queue[CONN_Q_URGENT] && !mute(c))
+		return CONN_Q_URGENT;
+	if (c->queue[CONN_Q_ANSWER] && !failed)
+		return CONN_Q_ANSWER;
+	return c->queue[CONN_Q_DATA] && !failed ? CONN_Q_DATA : CONN_Q_COUNT;
 }
 
 bool iscsip__conn_has_tx(const struct iscsip_conn *c)
@@ -173,14 +175,21 @@ static void trace_unit(struct iscsip_conn *c, const struct tx_unit *u, bool mid_
 
 void iscsip__conn_seal(struct iscsip_conn *c, struct tx_unit *u, const struct iscsip_pdu *pdu, bool mid_is_data)
 {
-	iscsip_pdu_encode(u->head, pdu);
+	(void)iscsip_pdu_encode(u->head, pdu);
+	iscsip__conn_sealed(c, u, mid_is_data);
+}
+
+void iscsip__conn_sealed(struct iscsip_conn *c, struct tx_unit *u, bool mid_is_data)
+{
+	uint32_t data_len = u->payload_len + (mid_is_data ? u->mid_len : 0u);
+
 	if (u->head_len < BHS_LEN)
 		u->head_len = BHS_LEN;
+	u->tail_len = (uint8_t)pad_of(data_len);
+	memset(u->tail, 0, sizeof u->tail);
 	if (c->cfg->host->trace)
 		trace_unit(c, u, mid_is_data);
-	u->tail_len = (uint8_t)pad_of(pdu->data_len);
-	memset(u->tail, 0, sizeof u->tail);
-	if (c->tx_ddigest && pdu->data_len)
+	if (c->tx_ddigest && data_len)
 		data_digest(c, u, mid_is_data);
 	if (c->tx_hdigest)
 		header_digest(c, u, mid_is_data);

@@ -18,9 +18,10 @@ void iscsip__tx_init(struct tx *tx, struct tx_unit *units, uint16_t cap, bool ho
 	tx->hold = hold;
 }
 
-static uint16_t ring(const struct tx *tx, unsigned i)
+/* The place behind i in the ring. */
+static uint16_t ring_after(const struct tx *tx, uint16_t i)
 {
-	return (uint16_t)(i >= tx->cap ? i - tx->cap : i);
+	return (uint16_t)(i + 1u == tx->cap ? 0u : i + 1u);
 }
 
 struct tx_unit *iscsip__tx_slot(struct tx *tx)
@@ -29,22 +30,22 @@ struct tx_unit *iscsip__tx_slot(struct tx *tx)
 
 	if (tx_full(tx))
 		return NULL;
-	u = &tx->units[ring(tx, (unsigned)tx->oldest + tx->count)];
+	u = &tx->units[tx->next];
 	u->head_len = u->mid_len = u->tail_len = u->note = 0;
 	u->ref = NULL;
-	u->ref_len = u->payload_len = 0;
+	u->ref_len = 0;
+	u->payload_len = 0;
 	u->owner = NULL;
 	return u;
 }
 
-static size_t unit_len(const struct tx_unit *u)
-{
-	return (size_t)u->head_len + u->ref_len + u->mid_len + u->payload_len + u->tail_len;
-}
-
 void iscsip__tx_push(struct tx *tx)
 {
-	tx->to_send += unit_len(&tx->units[ring(tx, (unsigned)tx->oldest + tx->count)]);
+	struct tx_unit *u = &tx->units[tx->next];
+
+	u->len = u->payload_len + u->head_len + u->ref_len + u->mid_len + u->tail_len;
+	tx->to_send += u->len;
+	tx->next = ring_after(tx, tx->next);
 	tx->count++;
 	tx->unsent++;
 }
@@ -89,12 +90,7 @@ static int list_unit(const struct tx_unit *u, size_t skip, struct iscsip_vec *ve
 /* The common unit: a header, a payload in one piece or none, nothing of it sent. */
 static bool unit_is_plain(const struct tx_unit *u)
 {
-	const struct iscsip_vec_cursor *at = &u->payload;
-
-	if (u->ref_len || u->mid_len)
-		return false;
-	return u->payload_len == 0 ||
-	       (at->cnt > 0 && at->off < at->vec->len && at->vec->len - at->off >= u->payload_len);
+	return !(u->ref_len | u->mid_len) && (u->payload_len == 0 || cursor_flat(&u->payload, u->payload_len));
 }
 
 static int list_plain(const struct tx_unit *u, struct iscsip_vec *vec)
@@ -116,12 +112,12 @@ static int list_plain(const struct tx_unit *u, struct iscsip_vec *vec)
 
 int iscsip__tx_list(const struct tx *tx, struct iscsip_vec *vec, int max)
 {
+	const struct tx_unit *u = tx->units + tx->sent, *end = tx->units + tx->cap;
 	size_t skip = tx->sent_off;
-	unsigned i;
+	unsigned left;
 	int cnt = 0;
 
-	for (i = 0; i < tx->unsent && max - cnt >= PIECES_OF_A_UNIT; i++) {
-		const struct tx_unit *u = &tx->units[ring(tx, tx->sent + i)];
+	for (left = tx->unsent; left && max - cnt >= PIECES_OF_A_UNIT; left--, u = u + 1 == end ? tx->units : u + 1) {
 		bool whole = true;
 
 		if (skip == 0 && unit_is_plain(u)) {
@@ -141,11 +137,11 @@ static void drop_oldest(struct tx *tx, tx_gone *gone, void *owner)
 {
 	struct tx_unit *u = &tx->units[tx->oldest];
 
-	tx->oldest = ring(tx, (unsigned)tx->oldest + 1u);
+	tx->oldest = ring_after(tx, tx->oldest);
 	tx->count--;
 	tx->released_off = 0;
 	if (tx->count == 0)
-		tx->oldest = tx->sent = 0;
+		tx->oldest = tx->sent = tx->next = 0;
 	gone(owner, u);
 }
 
@@ -157,7 +153,7 @@ int iscsip__tx_done(struct tx *tx, size_t n, tx_gone *gone, void *owner)
 	if (tx->hold)
 		tx->to_release += n;
 	while (n) {
-		size_t rest = unit_len(&tx->units[tx->sent]) - tx->sent_off;
+		size_t rest = tx->units[tx->sent].len - tx->sent_off;
 
 		if (n < rest) {
 			tx->sent_off += n;
@@ -165,7 +161,7 @@ int iscsip__tx_done(struct tx *tx, size_t n, tx_gone *gone, void *owner)
 		}
 		n -= rest;
 		tx->sent_off = 0;
-		tx->sent = ring(tx, (unsigned)tx->sent + 1u);
+		tx->sent = ring_after(tx, tx->sent);
 		tx->unsent--;
 		if (!tx->hold)
 			drop_oldest(tx, gone, owner);
@@ -181,7 +177,7 @@ int iscsip__tx_release(struct tx *tx, size_t n, tx_gone *gone, void *owner)
 		return ISCSIP_EINVAL;
 	tx->to_release -= n;
 	while (n) {
-		size_t rest = unit_len(&tx->units[tx->oldest]) - tx->released_off;
+		size_t rest = tx->units[tx->oldest].len - tx->released_off;
 
 		/* the oldest may be sent in part only: then n ends inside that part */
 		if (n < rest) {

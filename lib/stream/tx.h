@@ -14,8 +14,8 @@
 #include "base/vec.h"
 
 #define TX_HEAD_MAX 68u
-#define TX_MID_MAX 16u
-#define TX_TAIL_MAX 8u
+#define TX_MID_MAX 15u
+#define TX_TAIL_MAX 7u
 
 /* On the wire in the order of the members: head, ref, mid, payload, tail. */
 struct tx_unit {
@@ -24,11 +24,12 @@ struct tx_unit {
 	uint8_t mid_len;           /* bytes at mid */
 	uint8_t tail_len;          /* bytes at tail */
 	uint8_t note;              /* the protocol's own: what this unit was */
-	uint8_t mid[TX_MID_MAX];   /* what stands between: rest of the AHS and digest, sense length */
+	uint16_t ref_len;
+	uint8_t mid[TX_MID_MAX];   /* what stands between: rest of the AHS (3 + 8) and digest, sense length */
 	uint8_t tail[TX_TAIL_MAX]; /* pad and digest */
 	const void *ref;           /* extended CDB of the host, or NULL */
-	uint32_t ref_len;
 	uint32_t payload_len;
+	uint32_t len;              /* bytes of all five, known when it was pushed */
 	struct iscsip_vec_cursor payload;
 	struct iscsip_vec inline_vec; /* for a payload in one piece: payload.vec may point here */
 	void *owner;               /* the protocol's own: whose unit this was */
@@ -36,7 +37,8 @@ struct tx_unit {
 
 struct tx {
 	struct tx_unit *units;
-	uint16_t cap, oldest, sent, count; /* count: units in [oldest, next) */
+	uint16_t cap, oldest, sent, next;
+	uint16_t count;                    /* units in [oldest, next) */
 	uint16_t unsent;                   /* units in [sent, next) */
 	bool hold;
 	size_t sent_off;                   /* bytes of units[sent] that are done */

@@ -213,6 +213,7 @@ struct tgt_session {
 	uint16_t busy;                      /* depth of calls under way */
 	bool ended, told_free, clean;       /* clean: logged out */
 	bool closing;                       /* its connections close, and no other may join any more */
+	bool later;                         /* something below, `deferred`, `tmfs` or `ended` is for the outermost leave */
 	bool tell_window;                   /* the window has opened and nobody was told */
 	bool reap;                          /* a task ended while it was pinned */
 	bool making;                        /* a PDU is being made: what its item belongs to has to stay */
@@ -340,15 +341,20 @@ static inline void tgt_enter(struct tgt_session *s)
 }
 
 void iscsip__target_leave(struct tgt_session *s);
-void iscsip__target_settle(struct tgt_session *s);
 
 static inline void tgt_leave(struct tgt_session *s)
 {
-	if (s->busy == 1 && (s->deferred || s->tmfs || s->tell_window || s->reap))
+	if (s->later)
 		iscsip__target_leave(s);
-	s->busy--;
-	if (s->ended)
-		iscsip__target_settle(s);
+	else
+		s->busy--;
+}
+
+/* A request is put off, until a slot is free or its buffer is not needed any more. */
+static inline void tgt_put_off(struct tgt_session *s)
+{
+	s->deferred++;
+	s->later = true;
 }
 
 struct tgt_session *iscsip__target_session_carve(struct arena *a, const struct iscsip_config *cfg);
@@ -393,8 +399,10 @@ void iscsip__target_login_stamp(struct iscsip_conn *c, struct iscsip_pdu *pdu);
 enum tgt_slot { TGT_SLOT_OK, TGT_SLOT_LATER, TGT_SLOT_NONE };
 
 void iscsip__target_tasks_init(struct tgt_session *s);
-/* A slot for the request c->pdu, in *out. LATER: one will be free when something is sent; NONE: too many immediate ones. */
-enum tgt_slot iscsip__target_task_new(struct iscsip_conn *c, enum tgt_kind kind, struct tgt_task **out);
+/* A slot of the window for the request c->pdu. NULL: one will be free when something is sent. */
+struct tgt_task *iscsip__target_task_new(struct iscsip_conn *c, enum tgt_kind kind);
+/* The same for an immediate one, in *out. LATER: one will be free when something is sent; NONE: too many. */
+enum tgt_slot iscsip__target_task_immediate(struct iscsip_conn *c, enum tgt_kind kind, struct tgt_task **out);
 struct tgt_task *iscsip__target_task_find(const struct tgt_session *s, uint32_t itt);
 void iscsip__target_task_hash(struct tgt_task *t);
 void iscsip__target_task_unhash(struct tgt_task *t);
@@ -466,7 +474,7 @@ static inline void tgt_stamp(struct iscsip_conn *c, struct tgt_session *s, struc
 const struct iscsip_cmd_port *iscsip__target_port(void);
 
 /* A SCSI command's header is in; data follows, or it is complete. */
-int iscsip__target_cmd_arrive(struct iscsip_conn *c, const uint8_t *ahs);
+int iscsip__target_cmd_arrive(struct iscsip_conn *c);
 int iscsip__target_cmd_complete(struct iscsip_conn *c);
 void iscsip__target_cmd_exec(struct tgt_task *t);
 

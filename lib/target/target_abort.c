@@ -29,7 +29,7 @@ static void command_close(struct tgt_task *t, bool drain)
 		/* the connection waits for a buffer that nobody needs any more */
 		t->flags &= ~(uint32_t)TGT_PLACING;
 		tgt_conn_of(t->c)->place_lost = true;
-		t->ses->deferred++;
+		tgt_put_off(t->ses);
 	}
 }
 

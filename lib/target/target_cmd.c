@@ -14,36 +14,41 @@
 #include "target/target.h"
 
 /* The CDB: the header's 16 bytes with the task, or all of an extended one in the session's room for it (11.2.2.3). */
-static void cdb_fill(struct tgt_task *t, const struct iscsip_scsi_command *cmd, const struct iscsip_ahs_fields *ahs)
+static void cdb_extend(struct tgt_task *t, const uint8_t *rest, uint16_t len)
 {
-	uint8_t *ext;
+	uint8_t *ext = t->ses->cdbs + (size_t)t->index * t->ses->cdb_stride;
+
+	memcpy(ext, t->cdb, sizeof t->cdb);
+	memcpy(ext + sizeof t->cdb, rest, len);
+	t->cmd.cdb = ext;
+	t->cmd.cdb_len = (uint16_t)(sizeof t->cdb + len);
+}
+
+static void cmd_fill(struct tgt_task *t, const struct iscsip_pdu *pdu)
+{
+	const struct iscsip_scsi_command *cmd = &pdu->scsi_command;
 
 	memcpy(t->cdb, cmd->cdb, sizeof t->cdb);
 	t->cmd.cdb = t->cdb;
 	t->cmd.cdb_len = sizeof t->cdb;
-	if (!ahs->cdb)
-		return;
-	ext = t->ses->cdbs + (size_t)t->index * t->ses->cdb_stride;
-	memcpy(ext, cmd->cdb, 16);
-	memcpy(ext + 16, ahs->cdb, ahs->cdb_len);
-	t->cmd.cdb = ext;
-	t->cmd.cdb_len = (uint16_t)(16u + ahs->cdb_len);
-}
-
-static void cmd_fill(struct tgt_task *t, const struct iscsip_pdu *pdu, const struct iscsip_ahs_fields *ahs)
-{
-	const struct iscsip_scsi_command *cmd = &pdu->scsi_command;
-
-	cdb_fill(t, cmd, ahs);
 	t->cmd.port = iscsip__target_port();
 	t->cmd.nexus = t->ses->nexus;
 	t->cmd.attr = cmd->attr;
 	t->cmd.flags = (uint8_t)((cmd->read ? ISCSIP_CMD_IN : 0u) | (cmd->write ? ISCSIP_CMD_OUT : 0u) |
 				 (pdu->immediate ? ISCSIP_CMD_IMMEDIATE : 0u));
 	t->cmd.out_len = cmd->write ? cmd->edtl : 0;
-	t->cmd.in_len = !cmd->read ? 0 : cmd->write ? ahs->bidi_read_len : cmd->edtl;
-	if (cmd->read && cmd->write)
+	t->cmd.in_len = cmd->read ? cmd->edtl : 0;
+}
+
+/* What the additional headers say beyond that; a command that reads and writes has one with the length of its reading. */
+static void cmd_extend(struct tgt_task *t, const struct iscsip_ahs_fields *ahs)
+{
+	if (ahs->cdb)
+		cdb_extend(t, ahs->cdb, ahs->cdb_len);
+	if (ahs->has_bidi_read) {
+		t->cmd.in_len = ahs->bidi_read_len;
 		t->flags |= TGT_BIDI;
+	}
 }
 
 /* Where PDUs may come in any order, what has come is noted: first the immediate data. */
@@ -115,30 +120,40 @@ static void expect_immediate(struct iscsip_conn *c, struct tgt_task *t)
 	iscsip__conn_expect_sink(c, NULL);
 }
 
-int iscsip__target_cmd_arrive(struct iscsip_conn *c, const uint8_t *ahs)
+/* Data-out: what of it may come unasked, and where to. */
+static void out_begin(struct iscsip_conn *c, struct tgt_task *t)
+{
+	memset(&t->out, 0, sizeof t->out);
+	promise_check(t, &c->pdu);
+	if (!ask_place(c, t))
+		expect_immediate(c, t);
+}
+
+int iscsip__target_cmd_arrive(struct iscsip_conn *c)
 {
 	struct tgt_conn *tc = tgt_conn_of(c);
-	struct iscsip_ahs_fields fields = { NULL, 0, false, 0 };
+	struct iscsip_ahs_fields ahs;
 	struct iscsip_error why;
 	struct tgt_task *t;
 
-	if (ahs && iscsip_ahs_read(&fields, &c->pdu, ahs, &why)) {
-		(void)iscsip__target_reject(c, why.reject_reason, ahs - BHS_LEN);
-		return iscsip__target_refuse(c, &why);
+	if (tc->ahs_len) {
+		const uint8_t *hdr = iscsip__target_reject_spare(c);
+
+		if (iscsip_ahs_read(&ahs, &c->pdu, hdr + BHS_LEN, &why)) {
+			(void)iscsip__target_reject(c, why.reject_reason, hdr);
+			return iscsip__target_refuse(c, &why);
+		}
 	}
 	t = iscsip__target_begin(c, TGT_COMMAND);
 	if (!t)
 		return ISCSIP_OK;
-	cmd_fill(t, &c->pdu, &fields);
+	cmd_fill(t, &c->pdu);
+	if (tc->ahs_len)
+		cmd_extend(t, &ahs);
 	t->flags |= TGT_RX;
 	tc->rx_task = t;
-	if (c->pdu.scsi_command.write) {
-		memset(&t->out, 0, sizeof t->out);
-		promise_check(t, &c->pdu);
-		if (ask_place(c, t))
-			return ISCSIP_OK;
-	}
-	expect_immediate(c, t);
+	if (c->pdu.scsi_command.write)
+		out_begin(c, t); /* other commands have no data (command_breach() of lib/wire/check.c) */
 	return ISCSIP_OK;
 }
 

@@ -167,24 +167,18 @@ static struct tgt_task *rejected(struct iscsip_conn *c, uint8_t reason)
 
 int iscsip__target_defer(struct iscsip_conn *c)
 {
-	tgt_session_of(c)->deferred++;
+	tgt_put_off(tgt_session_of(c));
 	iscsip__target_hold(c, TGT_HOLD_SLOT);
 	return ISCSIP_OK;
 }
 
-struct tgt_task *iscsip__target_begin(struct iscsip_conn *c, enum tgt_kind kind)
+static struct tgt_task *begin_immediate(struct iscsip_conn *c, enum tgt_kind kind)
 {
-	struct tgt_session *s = tgt_session_of(c);
-	const struct tgt_task *live = iscsip__target_task_find(s, c->pdu.itt);
-	uint32_t cmdsn = c->pdu.request.cmdsn;
 	struct tgt_task *t;
 
-	if (!c->pdu.immediate && iscsip__target_window_check(s, cmdsn) == TGT_TURN_IGNORE)
-		return ignored(c);
-	if (live)
-		return live->cmdsn == cmdsn && live->kind == kind && !c->pdu.immediate ?
-			       ignored(c) : rejected(c, ISCSIP_REJECT_IN_PROGRESS);
-	switch (iscsip__target_task_new(c, kind, &t)) {
+	if (iscsip__target_task_find(tgt_session_of(c), c->pdu.itt))
+		return rejected(c, ISCSIP_REJECT_IN_PROGRESS);
+	switch (iscsip__target_task_immediate(c, kind, &t)) {
 	case TGT_SLOT_OK:
 		return t;
 	case TGT_SLOT_LATER:
@@ -195,9 +189,24 @@ struct tgt_task *iscsip__target_begin(struct iscsip_conn *c, enum tgt_kind kind)
 	}
 }
 
-static int command_arrive(struct iscsip_conn *c)
+struct tgt_task *iscsip__target_begin(struct iscsip_conn *c, enum tgt_kind kind)
 {
-	return iscsip__target_cmd_arrive(c, tgt_conn_of(c)->ahs_len ? iscsip__target_reject_spare(c) + BHS_LEN : NULL);
+	struct tgt_session *s = tgt_session_of(c);
+	uint32_t cmdsn = c->pdu.request.cmdsn;
+	const struct tgt_task *live;
+	struct tgt_task *t;
+
+	if (c->pdu.immediate)
+		return begin_immediate(c, kind);
+	if (iscsip__target_window_check(s, cmdsn) == TGT_TURN_IGNORE)
+		return ignored(c);
+	live = iscsip__target_task_find(s, c->pdu.itt);
+	if (live)
+		return live->cmdsn == cmdsn && live->kind == kind ? ignored(c) : rejected(c, ISCSIP_REJECT_IN_PROGRESS);
+	t = iscsip__target_task_new(c, kind);
+	if (!t)
+		(void)iscsip__target_defer(c);
+	return t;
 }
 
 /* Nothing of it can be asked for at recovery level 0; Data SNACKs name a command, which ends (7.8 a.1). */
@@ -235,7 +244,7 @@ static int task_complete(struct iscsip_conn *c)
 
 static pdu_step *const arrive_steps[] = {
 	[ISCSIP_OP_NOP_OUT] = iscsip__target_nop_arrive,
-	[ISCSIP_OP_SCSI_COMMAND] = command_arrive,
+	[ISCSIP_OP_SCSI_COMMAND] = iscsip__target_cmd_arrive,
 	[ISCSIP_OP_TASK_REQUEST] = iscsip__target_tmf_arrive,
 	[ISCSIP_OP_TEXT_REQUEST] = iscsip__target_text_arrive,
 	[ISCSIP_OP_DATA_OUT] = iscsip__target_out_header,
@@ -395,6 +404,24 @@ static enum conn_made task_make(struct iscsip_conn *c, struct tgt_task *t)
 	}
 }
 
+static enum conn_made item_make(struct iscsip_conn *c, struct conn_item *item)
+{
+	switch (item->kind) {
+	case TGT_ITEM_TASK:
+		return task_make(c, tgt_task_of_item(item));
+	case TGT_ITEM_R2T:
+		return iscsip__target_r2t_make(c, tgt_task_of_r2t(item));
+	case TGT_ITEM_REJECT:
+		return iscsip__target_reject_make(c);
+	case TGT_ITEM_ASYNC:
+		return iscsip__target_async_make(c);
+	case TGT_ITEM_NOTICE:
+		return iscsip__target_notice_make(c);
+	default:
+		return iscsip__target_ping_make(c, item->kind == TGT_ITEM_PING);
+	}
+}
+
 static enum conn_made role_make(struct iscsip_conn *c, struct conn_item *item)
 {
 	struct tgt_session *s = tgt_session_of(c);
@@ -404,25 +431,7 @@ static enum conn_made role_make(struct iscsip_conn *c, struct conn_item *item)
 		return CONN_MADE_NONE;
 	tgt_enter(s);
 	s->making = true;
-	switch (item->kind) {
-	case TGT_ITEM_TASK:
-		made = task_make(c, tgt_task_of_item(item));
-		break;
-	case TGT_ITEM_R2T:
-		made = iscsip__target_r2t_make(c, tgt_task_of_r2t(item));
-		break;
-	case TGT_ITEM_REJECT:
-		made = iscsip__target_reject_make(c);
-		break;
-	case TGT_ITEM_ASYNC:
-		made = iscsip__target_async_make(c);
-		break;
-	case TGT_ITEM_NOTICE:
-		made = iscsip__target_notice_make(c);
-		break;
-	default:
-		made = iscsip__target_ping_make(c, item->kind == TGT_ITEM_PING);
-	}
+	made = item_make(c, item);
 	s->making = false;
 	tgt_leave(s);
 	return made;

@@ -11,6 +11,7 @@
  * until the last unit that refers to it is gone.
  */
 #include "target/target.h"
+#include "wire/store.h"
 
 /* --- giving --- */
 
@@ -32,18 +33,24 @@ static void piece_take(struct tgt_task *t, const struct iscsip_vec_cursor *at, u
 	iscsip__conn_queue(t->c, &t->item, CONN_Q_DATA);
 }
 
+/* Why nothing is taken now. */
+static int refusal(const struct tgt_task *t)
+{
+	if (t->flags & (TGT_ABORTED | TGT_FAILED))
+		return ISCSIP_ECLOSED;
+	if (!(t->flags & TGT_DEVICE) || t->flags & (TGT_LAST | TGT_COMPLETE))
+		return ISCSIP_ESTATE;
+	return ISCSIP_EAGAIN;
+}
+
 int iscsip__target_in_send(struct iscsip_cmd *cmd, const struct iscsip_vec *vec, int cnt, uint32_t len, bool last)
 {
 	struct tgt_task *t = tgt_task_of(cmd);
 	struct tgt_session *s = t->ses;
 	struct iscsip_vec_cursor at = { vec, cnt, 0 };
 
-	if (t->flags & (TGT_ABORTED | TGT_FAILED))
-		return ISCSIP_ECLOSED;
-	if (!(t->flags & TGT_DEVICE) || t->flags & (TGT_LAST | TGT_COMPLETE))
-		return ISCSIP_ESTATE;
-	if (t->flags & TGT_PIECE)
-		return ISCSIP_EAGAIN;
+	if ((t->flags & (TGT_DEVICE | TGT_ABORTED | TGT_FAILED | TGT_LAST | TGT_COMPLETE | TGT_PIECE)) != TGT_DEVICE)
+		return refusal(t);
 	if (!cursor_holds(&at, len))
 		return ISCSIP_EINVAL;
 	tgt_enter(s);
@@ -124,7 +131,10 @@ static enum conn_made data_in_make(struct iscsip_conn *c, struct tgt_task *t)
 	tgt_stamp(c, s, &pdu.reply, pdu.data_in.has_status);
 	if (!pdu.data_in.has_status)
 		pdu.data_in.statsn = 0;
-	iscsip__conn_seal(c, u, &pdu, false);
+	memset(u->head, 0, BHS_LEN);
+	(void)store_data_in(u->head, &pdu);
+	(void)store_every(u->head, &pdu);
+	iscsip__conn_sealed(c, u, false);
 	if (t->in_left)
 		return CONN_MADE_MORE;
 	/* a status that could not ride goes next, from the same queue, unless it waits for data-out */

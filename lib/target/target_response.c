@@ -28,7 +28,9 @@ static const uint8_t missing_sense[SENSE_LEN] = SENSE_KEY(0x04, 0x44, 0x00);
 
 bool iscsip__target_may_respond(const struct tgt_task *t)
 {
-	if (!(t->flags & (TGT_COMPLETE | TGT_FAILED)) || !(t->flags & TGT_TURN) || t->flags & (TGT_OVER | TGT_RX) || t->in_left)
+	if (t->in_left || !(t->flags & (TGT_COMPLETE | TGT_FAILED)))
+		return false;
+	if ((t->flags & (TGT_TURN | TGT_OVER | TGT_RX)) != TGT_TURN)
 		return false;
 	return !(t->cmd.flags & ISCSIP_CMD_OUT) || !tgt_out_pending(t);
 }
@@ -54,7 +56,6 @@ static void stop_asking(struct tgt_task *t)
 static int complete_aborted(struct tgt_task *t)
 {
 	t->flags &= ~(uint32_t)TGT_DEVICE;
-	t->ses->with_device--;
 	(void)iscsip__target_task_put(t);
 	return ISCSIP_OK;
 }
@@ -63,18 +64,17 @@ int iscsip__target_complete(struct iscsip_cmd *cmd, const struct iscsip_cmd_stat
 {
 	struct tgt_task *t = tgt_task_of(cmd);
 
-	if (!(t->flags & TGT_DEVICE) || t->flags & TGT_COMPLETE)
+	if ((t->flags & (TGT_DEVICE | TGT_COMPLETE)) != TGT_DEVICE)
 		return ISCSIP_ESTATE;
+	t->ses->with_device--;
 	if (t->flags & (TGT_ABORTED | TGT_FAILED))
 		return complete_aborted(t);
-	t->flags &= ~(uint32_t)TGT_DEVICE;
-	t->ses->with_device--;
+	t->flags ^= TGT_DEVICE | TGT_COMPLETE;
 	t->status = *st;
 	if (st->status == STATUS_CHECK && st->sense_len == 0) {
 		t->status.sense = missing_sense;
 		t->status.sense_len = SENSE_LEN;
 	}
-	t->flags |= TGT_COMPLETE;
 	stop_asking(t);
 	iscsip__target_respond(t);
 	return ISCSIP_OK;

@@ -134,7 +134,7 @@ void iscsip__target_state(struct tgt_session *s, uint8_t state, const struct isc
 }
 
 /* The last word: the host may free the session in it. */
-void iscsip__target_settle(struct tgt_session *s)
+static void tell_free(struct tgt_session *s)
 {
 	if (s->busy || s->live || s->s.conn_count || s->told_free)
 		return;
@@ -169,7 +169,8 @@ static void put_off(struct tgt_session *s)
 	}
 }
 
-void iscsip__target_leave(struct tgt_session *s)
+/* What was put off. It may bring more of its kind. */
+static void work_off(struct tgt_session *s)
 {
 	if (s->tmfs)
 		iscsip__target_tmf_recheck(s);
@@ -182,6 +183,16 @@ void iscsip__target_leave(struct tgt_session *s)
 	} while (s->reap);
 	if (s->tell_window && !s->ended)
 		iscsip__target_window_tell(s);
+	s->later = s->tmfs || s->deferred || s->tell_window || s->ended;
+}
+
+void iscsip__target_leave(struct tgt_session *s)
+{
+	if (s->busy == 1)
+		work_off(s);
+	s->busy--;
+	if (s->ended)
+		tell_free(s);
 }
 
 /* --- the end --- */
@@ -247,7 +258,7 @@ void iscsip__target_session_over(struct tgt_session *s, const struct iscsip_erro
 {
 	if (s->ended)
 		return;
-	s->ended = true;
+	s->ended = s->later = true;
 	if (!s->clean && why)
 		s->why = *why;
 	if (s->s.state != ISCSIP_SESSION_FREE)

@@ -73,10 +73,11 @@ void iscsip__target_task_hash(struct tgt_task *t)
 void iscsip__target_task_unhash(struct tgt_task *t)
 {
 	struct tgt_session *s = t->ses;
-	uint16_t *at = bucket_of(s, t->cmd.tag);
+	uint16_t *at;
 
 	if (!(t->flags & TGT_HASHED))
 		return;
+	at = bucket_of(s, t->cmd.tag);
 	while (*at != t->index + 1u)
 		at = &s->tasks[*at - 1].next;
 	*at = t->next;
@@ -117,25 +118,23 @@ static enum tgt_slot immediate_slot(struct tgt_session *s, struct tgt_conn *tc, 
 static struct tgt_task *slot_take(struct tgt_session *s)
 {
 	struct tgt_task *t;
-	uint16_t index;
 
 	if (s->free) {
 		t = &s->tasks[s->free - 1];
 		s->free = t->next;
-		index = t->index;
 	} else {
-		index = s->fresh++;
-		t = &s->tasks[index];
+		t = &s->tasks[s->fresh];
+		t->index = s->fresh++;
 	}
-	t->index = index;
 	t->ses = s;
 	s->live++;
 	return t;
 }
 
 /* What every kind reads before it writes; all else is the kind's to begin. Member by member: this is the hot path. */
-static void task_begin(struct tgt_task *t, const struct iscsip_conn *c, enum tgt_kind kind)
+static void task_begin(struct tgt_task *t, struct iscsip_conn *c, enum tgt_kind kind)
 {
+	t->c = c;
 	t->kind = (uint8_t)kind;
 	t->tmf_refs = t->pins = 0;
 	t->tx_units = 0;
@@ -147,42 +146,43 @@ static void task_begin(struct tgt_task *t, const struct iscsip_conn *c, enum tgt
 	t->cmd.tag = c->pdu.itt;
 	t->cmd.lun = c->pdu.lun;
 	t->in_left = t->in_off = t->in_burst = t->in_pdus = t->datasn = 0;
+	iscsip__target_task_hash(t);
 }
 
-static void slot_count(struct tgt_conn *tc, struct tgt_task *t, uint32_t use)
+struct tgt_task *iscsip__target_task_new(struct iscsip_conn *c, enum tgt_kind kind)
 {
-	struct tgt_session *s = t->ses;
+	struct tgt_session *s = tgt_session_of(c);
+	struct tgt_task *t;
 
-	t->flags = use;
+	if (s->normal == s->s.cfg->limits.max_tasks)
+		return NULL;
+	t = slot_take(s);
+	t->flags = TGT_NORMAL;
+	s->normal++;
+	task_begin(t, c, kind);
+	return t;
+}
+
+enum tgt_slot iscsip__target_task_immediate(struct iscsip_conn *c, enum tgt_kind kind, struct tgt_task **out)
+{
+	struct tgt_session *s = tgt_session_of(c);
+	struct tgt_conn *tc = tgt_conn_of(c);
+	enum tgt_slot slot;
+	struct tgt_task *t;
+	uint32_t use;
+
+	slot = immediate_slot(s, tc, kind == TGT_TMF, &use);
+	if (slot != TGT_SLOT_OK)
+		return slot;
+	t = slot_take(s);
+	t->flags = use | TGT_IMMEDIATE;
 	if (use & TGT_OWN_TMF)
 		tc->own_tmf = t;
 	if (use & TGT_OWN_OTHER)
 		tc->own_other = t;
 	s->normal = (uint16_t)(s->normal + ((use & TGT_NORMAL) != 0));
 	s->open = (uint16_t)(s->open + ((use & TGT_OPEN) != 0));
-}
-
-enum tgt_slot iscsip__target_task_new(struct iscsip_conn *c, enum tgt_kind kind, struct tgt_task **out)
-{
-	struct tgt_session *s = tgt_session_of(c);
-	struct tgt_conn *tc = tgt_conn_of(c);
-	uint32_t use = TGT_NORMAL;
-	struct tgt_task *t;
-
-	if (c->pdu.immediate) {
-		enum tgt_slot slot = immediate_slot(s, tc, kind == TGT_TMF, &use);
-
-		if (slot != TGT_SLOT_OK)
-			return slot;
-		use |= TGT_IMMEDIATE;
-	} else if (s->normal == s->s.cfg->limits.max_tasks) {
-		return TGT_SLOT_LATER;
-	}
-	t = slot_take(s);
-	slot_count(tc, t, use);
 	task_begin(t, c, kind);
-	t->c = c;
-	iscsip__target_task_hash(t);
 	*out = t;
 	return TGT_SLOT_OK;
 }
@@ -197,7 +197,7 @@ static void slot_reopen(struct tgt_task *t)
 	t->flags &= ~(uint32_t)TGT_OPEN;
 	s->open--;
 	if (s->maxcmdsn + 1u == s->expcmdsn)
-		s->tell_window = true;
+		s->tell_window = s->later = true;
 }
 
 void iscsip__target_task_sealed(struct tgt_task *t)
@@ -214,15 +214,14 @@ void iscsip__target_task_sealed(struct tgt_task *t)
 static void slot_give_back(struct tgt_task *t)
 {
 	struct tgt_session *s = t->ses;
-	struct tgt_conn *tc = t->c ? tgt_conn_of(t->c) : NULL;
 
 	slot_reopen(t);
 	if (t->flags & TGT_NORMAL)
 		s->normal--;
-	if (tc && tc->own_tmf == t)
-		tc->own_tmf = NULL;
-	if (tc && tc->own_other == t)
-		tc->own_other = NULL;
+	else if (t->c && t->flags & TGT_OWN_TMF)
+		tgt_conn_of(t->c)->own_tmf = NULL;
+	else if (t->c)
+		tgt_conn_of(t->c)->own_other = NULL;
 	t->ses = NULL;
 	t->next = s->free;
 	s->free = (uint16_t)(t->index + 1u);
@@ -262,7 +261,7 @@ bool iscsip__target_task_put(struct tgt_task *t)
 	if (!(t->flags & TGT_OVER) || t->flags & (TGT_HELD | TGT_DRAIN) || t->tx_units || conn_queued(&t->item))
 		return false;
 	if (t->pins) {
-		t->ses->reap = true;
+		t->ses->reap = t->ses->later = true;
 		return false;
 	}
 	if (t->flags & TGT_NOTICE) {

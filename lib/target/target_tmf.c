@@ -346,6 +346,7 @@ void iscsip__target_tmf_run(struct tgt_task *t)
 {
 	t->ses->s.stats.tmfs++;
 	t->ses->tmfs++;
+	t->ses->later = true;
 	t->tmf.since = t->c->now;
 	tgt_pin(t);
 	tmf_begin(t);

@@ -56,6 +56,8 @@ static void a_cursor_stands_on_any_byte_and_knows_how_many_follow(void **state)
 		assert_int_equal(cursor_at_end(&c), left == 0);
 		assert_true(cursor_holds(&c, left));
 		assert_false(cursor_holds(&c, left + 1));
+		assert_int_equal(cursor_flat(&c, len), left > 0);
+		assert_false(cursor_flat(&c, len + 1));
 		if (left > 0)
 			assert_ptr_equal(p, l.byte[off]);
 		else
