@@ -13,39 +13,36 @@ static uint64_t cdb_bad(const uint8_t *cdb, const uint8_t *usage, uint64_t mask)
 	return load_be64(cdb) & ~load_be64(usage) & mask;
 }
 
-static void tail_masks(unsigned len, uint64_t mask[2])
-{
-	mask[0] = len >= 8 ? UINT64_MAX : UINT64_MAX << (8 * (8 - len));
-	mask[1] = len >= 16 ? UINT64_MAX : len <= 8 ? 0 : UINT64_MAX << (8 * (16 - len));
-}
-
 bool iscsip__disk_cdb_clean(const struct disk_req *r)
 {
-	uint64_t mask[2];
+	/* the two halves of a CDB of each length that the table of commands has */
+	static const uint64_t mask[][2] = {
+		[6] = { UINT64_MAX << 16, 0 },
+		[10] = { UINT64_MAX, UINT64_MAX << 48 },
+		[12] = { UINT64_MAX, UINT64_MAX << 32 },
+		[16] = { UINT64_MAX, UINT64_MAX },
+	};
+	const uint64_t *looked_at = mask[r->op->len];
 
-	tail_masks(r->op->len, mask);
-	return (cdb_bad(r->cdb, r->op->usage, mask[0]) | cdb_bad(r->cdb + 8, r->op->usage + 8, mask[1])) == 0;
+	return (cdb_bad(r->cdb, r->op->usage, looked_at[0]) | cdb_bad(r->cdb + 8, r->op->usage + 8, looked_at[1])) == 0;
 }
 
 /* Points at the first bit that must not be set, most significant first. */
-static bool cdb_refused(struct disk_req *r)
+static void cdb_refuse(struct disk_req *r)
 {
 	unsigned i;
 	int bit;
 
-	if (iscsip__disk_cdb_clean(r))
-		return false;
 	for (i = 0; i < r->op->len; i++) {
 		unsigned bad = r->cdb[i] & ~(unsigned)r->op->usage[i];
 
 		for (bit = 7; bad && bit >= 0; bit--) {
 			if (bad >> bit & 1) {
 				iscsip__disk_fail_cdb(r, i, bit);
-				return true;
+				return;
 			}
 		}
 	}
-	return false;
 }
 
 /* Whether a persistent reservation lets a nexus do what @reservation says (SPC-4 5.7, table 66). */
@@ -152,22 +149,33 @@ static bool check_refuses(struct disk_req *r)
 	return job_refuses(r) || (r->slot->alua && port_refuses(r)) || reservation_refuses(r) || medium_refuses(r);
 }
 
+/* The unit does not know the operation code, or not with that service action. */
+static void op_refuse(struct disk_req *r)
+{
+	const struct disk_op *first = iscsip__disk_first_op(r->cdb[0]);
+
+	if (first && disk_op_offered(r->lun, first))
+		iscsip__disk_fail_cdb(r, 1, 4);
+	else
+		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INVALID_OPCODE);
+}
+
+static bool unit_refuses(struct disk_req *r)
+{
+	if ((r->itl->ua | r->lun->gate | r->slot->alua) != 0 && check_refuses(r))
+		return true;
+	if (r->op && disk_op_offered(r->lun, r->op))
+		return false;
+	op_refuse(r);
+	return true;
+}
+
 bool iscsip__disk_check(struct disk_req *r)
 {
-	struct disk_lun *lun = r->lun;
-
-	if (!lun)
-		return !iscsip__disk_no_lun(r) && !cdb_refused(r);
-	if ((r->itl->ua | lun->gate | r->slot->alua) != 0 && check_refuses(r))
+	if (r->lun ? unit_refuses(r) : iscsip__disk_no_lun(r))
 		return false;
-	if (!r->op || !iscsip__disk_op_offered(lun, r->op)) {
-		const struct disk_op *first = iscsip__disk_first_op(r->cdb[0]);
-
-		if (first && iscsip__disk_op_offered(lun, first))
-			iscsip__disk_fail_cdb(r, 1, 4);
-		else
-			iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INVALID_OPCODE);
-		return false;
-	}
-	return !cdb_refused(r);
+	if (iscsip__disk_cdb_clean(r))
+		return true;
+	cdb_refuse(r);
+	return false;
 }

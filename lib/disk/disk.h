@@ -73,7 +73,8 @@ enum disk_op_flag {
 	OP_RANGE = 0x0100,     /* LBA and count stand where READ of the same CDB length has them */
 	OP_THIN = 0x0200,      /* only of thin units */
 	OP_ERASE = 0x0400,     /* not where ISCSIP_LUN_NO_SANITIZE is set */
-	OP_STPG = 0x0800       /* only with explicit ALUA */
+	OP_STPG = 0x0800,      /* only with explicit ALUA */
+	OP_CONDITIONS = OP_THIN | OP_ERASE | OP_STPG
 };
 
 /* What a persistent reservation of somebody else means for a command (SPC-4 table 66, SBC-3 table 13). */
@@ -111,7 +112,11 @@ extern const struct disk_op iscsip__disk_ops[];
 extern const unsigned iscsip__disk_op_count;
 const struct disk_op *iscsip__disk_find_op(const uint8_t *cdb);
 const struct disk_op *iscsip__disk_first_op(uint8_t opcode);
-bool iscsip__disk_op_offered(const struct disk_lun *lun, const struct disk_op *op);
+bool iscsip__disk_op_condition(const struct disk_lun *lun, const struct disk_op *op);
+static inline bool disk_op_offered(const struct disk_lun *lun, const struct disk_op *op)
+{
+	return !(op->flags & OP_CONDITIONS) || iscsip__disk_op_condition(lun, op);
+}
 
 /* --- objects -------------------------------------------------------------------------------------------------- */
 
@@ -165,7 +170,8 @@ enum disk_req_flag {
 	RQ_HELD = 0x2000,    /* counted in disk->holders */
 	RQ_GO = 0x4000,      /* dormant until now, about to be driven */
 	RQ_FETCHED = 0x8000, /* sub leads to pinned memory */
-	RQ_WAIT_QUIET = 0x10000 /* waits until nothing of its unit is stuck */
+	RQ_WAIT_QUIET = 0x10000, /* waits until nothing of its unit is stuck */
+	RQ_MEMORY = 0x20000  /* has taken buffers or scratch and not given them back */
 };
 
 #define DISK_SMALL 96u /* bytes for small answers inside a record */
@@ -182,40 +188,42 @@ struct disk_req {
 	const struct disk_op *op;
 	const uint8_t *cdb;
 	struct disk_req *next, *prev; /* the unit's list; next alone: the free list */
-	struct disk_req *wait_next;   /* the queue for memory, of those that gave way, or of those that may go on */
+	/* these begin as zero (req_reset()), and stand together */
 	disk_step *step;
-	void (*make)(struct disk_req *r, struct disk_out *o); /* writes the answer */
+	struct disk_req *wait_next;   /* the queue for memory, of those that gave way, or of those that may go on */
+	struct disk_req *partner; /* the job that the command waits for; the command that the job serves */
+	struct disk_lun *visited[2]; /* other units that EXTENDED COPY is at work on: source, destination */
+	uint8_t *scratch; /* one more buffer, or NULL */
+	uint64_t pos;     /* how far it has come, in bytes */
+	uint64_t in_total;
+	uint64_t out_total;
 	uint32_t flags;
-	uint8_t state;
+	uint32_t take;    /* bytes of data-out that are wanted */
+	uint16_t cnt;     /* pieces at vec */
+	uint16_t sub_cnt;
+	uint16_t buffers; /* of the first pieces at vec, how many are disk buffers */
 	uint8_t result;   /* of the last storage request */
-	uint8_t attr;
 	uint8_t phase;    /* the handler's own */
+	/* these are written before they are read */
+	uint8_t state;
+	uint8_t attr;
 	uint8_t barrier;  /* counted in lun->barriers */
 	uint8_t atomic;   /* counted in lun->atomics */
+	bool want_scratch;
+	uint32_t need;    /* buffers that it waits for */
+	void (*make)(struct disk_req *r, struct disk_out *o); /* writes the answer */
 	uint64_t lba;     /* range on the medium, in blocks */
 	uint64_t blocks;
-	uint64_t pos;     /* how far it has come, in bytes */
-	uint64_t len;     /* of how many */
+	uint64_t len;     /* of the range, or of what is done with it, in bytes */
 	uint64_t pin_off; /* pinned range of data-out or data-in */
 	uint64_t pin_len;
 	struct disk_lun *fetch_lun; /* whose memory sub leads to, with RQ_FETCHED */
 	uint64_t fetch_off;
-	uint64_t in_total;
-	uint64_t out_total;
-	uint32_t take;    /* bytes of data-out that are wanted */
-	uint32_t need;    /* buffers that it waits for */
 	uint32_t step_len;
 	uint64_t arg[4];  /* the handler's own */
 	struct iscsip_vec *vec; /* max_pieces: data */
 	struct iscsip_vec *sub; /* max_pieces: a part of it, or memory of the medium */
 	disk_step *after; /* what data-out is collected for */
-	uint16_t cnt;     /* pieces at vec */
-	bool want_scratch;
-	uint16_t sub_cnt;
-	uint16_t buffers; /* of the first pieces at vec, how many are disk buffers */
-	uint8_t *scratch; /* one more buffer, or NULL */
-	struct disk_lun *visited[2]; /* other units that EXTENDED COPY is at work on: source, destination */
-	struct disk_req *partner; /* the job that the command waits for; the command that the job serves */
 	uint8_t sense[ISCSIP_SENSE_MAX];
 	uint8_t small[DISK_SMALL];
 };
@@ -358,7 +366,13 @@ struct disk_out {
 
 bool iscsip__disk_take(struct disk_req *r, uint64_t bytes, bool scratch);
 bool iscsip__disk_take_scratch(struct disk_req *r);
-void iscsip__disk_give(struct disk_req *r);
+void iscsip__disk_hold(struct disk_req *r);
+void iscsip__disk_give_back(struct disk_req *r);
+static inline void disk_give(struct disk_req *r)
+{
+	if (r->flags & RQ_MEMORY)
+		iscsip__disk_give_back(r);
+}
 void iscsip__disk_wait_memory(struct disk_req *r, uint64_t buffers, disk_step *step);
 void iscsip__disk_serve_memory(struct iscsip_disk *d);
 bool iscsip__disk_out_fits(const struct disk_req *r, uint32_t want);
@@ -402,6 +416,7 @@ bool iscsip__disk_allowed(const struct disk_lun *lun, const struct disk_itl *itl
 /* --- order.c: the task set ------------------------------------------------------------------------------------ */
 
 void iscsip__disk_order_enter(struct disk_req *r);
+void iscsip__disk_order_end(struct disk_req *r);
 void iscsip__disk_order_leave(struct disk_req *r);
 bool iscsip__disk_order_start(struct disk_req *r);
 void iscsip__disk_order_kick(struct disk_lun *lun);
@@ -445,7 +460,6 @@ bool iscsip__disk_no_lun(struct disk_req *r);
 void iscsip__disk_copy_leave(struct disk_req *r);
 uint16_t iscsip__disk_progress(const struct disk_lun *lun);
 void iscsip__disk_mode_reset(struct disk_lun *lun);
-uint64_t iscsip__disk_max_transfer(const struct disk_lun *lun);
 uint64_t iscsip__disk_write_max(const struct iscsip_disk *d);
 void iscsip__disk_lun_designators(const struct disk_lun *lun, struct disk_out *o);
 void iscsip__disk_space_changed(struct disk_lun *lun);
@@ -453,6 +467,11 @@ void iscsip__disk_space_changed(struct disk_lun *lun);
 static inline struct disk_itl *disk_itl_at(const struct disk_lun *lun, const struct disk_slot *slot)
 {
 	return &lun->itls[slot->index];
+}
+
+static inline bool disk_lies_within(const struct disk_req *r)
+{
+	return r->lba <= r->lun->blocks && r->blocks <= r->lun->blocks - r->lba;
 }
 
 /* Stands in for the nexus of commands whose own is gone. */

@@ -44,7 +44,7 @@ static void job_end(struct disk_req *job, bool ok)
 		lun->gate |= GATE_SANITIZE_FAILED;
 		lun->sanitize_ause = (job->arg[2] & ERASE_AUSE) != 0;
 	}
-	iscsip__disk_give(job);
+	disk_give(job);
 	job->cnt = 0;
 	job->step = NULL;
 	job->state = REQ_FREE;
@@ -143,7 +143,7 @@ static void erase_begin(struct disk_req *r, uint8_t kind, uint32_t passes, bool 
 	struct disk_req *job = &lun->job;
 
 	job->state = REQ_RUN;
-	job->flags = RQ_JOB;
+	job->flags = RQ_JOB | RQ_MEMORY;
 	job->scratch = NULL;
 	job->vec[0].base = r->scratch;
 	job->vec[0].len = r->disk->cfg.buffer_size & ~((size_t)(1u << lun->shift) - 1);

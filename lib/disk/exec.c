@@ -20,10 +20,10 @@ static bool place_on_medium(struct disk_req *r)
 		return false;
 	if (!iscsip__disk_cdb_clean(r) || !iscsip__disk_parse(r))
 		return false;
-	if (r->lba > lun->blocks || r->blocks > lun->blocks - r->lba)
+	if (!disk_lies_within(r))
 		return false;
 	len = disk_bytes(lun, r->blocks);
-	if (len > iscsip__disk_max_transfer(lun))
+	if (len > lun->cfg.max_transfer)
 		return false;
 	if (len > r->cmd->out_len)
 		len = r->cmd->out_len;
@@ -45,7 +45,7 @@ static int exec_place(void *user, struct iscsip_cmd *cmd)
 
 	if (!r || !r->lun || !r->op || cmd->out_len == 0)
 		return ISCSIP_OK;
-	if (r->op->place == PLACE_NONE || !iscsip__disk_op_offered(r->lun, r->op))
+	if (r->op->place == PLACE_NONE || !disk_op_offered(r->lun, r->op))
 		return ISCSIP_OK;
 	if (r->op->place == PLACE_MEDIUM && place_on_medium(r))
 		return ISCSIP_OK;
@@ -84,10 +84,8 @@ void iscsip__disk_begin(struct disk_req *r)
 void iscsip__disk_run(struct disk_req *r)
 {
 	r->state = REQ_RUN;
-	if ((r->buffers || r->scratch) && !(r->flags & RQ_HELD)) {
-		r->flags |= RQ_HELD;
-		r->disk->holders++;
-	}
+	if (r->flags & RQ_MEMORY)
+		iscsip__disk_hold(r);
 	r->step = iscsip__disk_begin;
 	iscsip__disk_drive(r);
 }
@@ -101,14 +99,10 @@ static void exec_exec(void *user, struct iscsip_cmd *cmd)
 		exec_refuse(d, cmd);
 		return;
 	}
-	if (r->lun) {
-		if (((r->lun->aca != NULL) | (r->attr > ISCSIP_ATTR_HEAD_OF_QUEUE)) && !iscsip__disk_aca_check(r))
-			goto out;
-		if (!iscsip__disk_order_start(r))
-			goto out;
-	}
-	iscsip__disk_run(r);
-out:
+	/* an ACA is among the reasons to look at the task set */
+	if (!r->lun || !((r->lun->order != 0) | (r->attr > ISCSIP_ATTR_HEAD_OF_QUEUE)) ||
+	    (iscsip__disk_aca_check(r) && iscsip__disk_order_start(r)))
+		iscsip__disk_run(r);
 	if (d->kick)
 		iscsip__disk_settle(d);
 }

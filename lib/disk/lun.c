@@ -357,9 +357,3 @@ int iscsip_disk_lun_stats(const struct iscsip_disk *d, uint32_t number, struct i
 	*out = lun->stats;
 	return ISCSIP_OK;
 }
-
-/* MAXIMUM TRANSFER LENGTH in bytes. */
-uint64_t iscsip__disk_max_transfer(const struct disk_lun *lun)
-{
-	return lun->cfg.max_transfer;
-}

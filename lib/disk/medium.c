@@ -255,7 +255,7 @@ bool iscsip__disk_in_range(struct disk_req *r)
 {
 	uint64_t end = r->lun->blocks;
 
-	if (r->lba <= end && r->blocks <= end - r->lba)
+	if (disk_lies_within(r))
 		return true;
 	iscsip__disk_fail_info(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_LBA_OUT_OF_RANGE, r->lba < end ? end : r->lba);
 	return false;

@@ -38,6 +38,15 @@ static void *buffer_sink(const struct iscsip_disk *d)
 	return d->buffers;
 }
 
+/* It runs: what memory it has will come back by itself. */
+void iscsip__disk_hold(struct disk_req *r)
+{
+	if ((r->flags & (RQ_MEMORY | RQ_HELD)) != RQ_MEMORY)
+		return;
+	r->flags |= RQ_HELD;
+	r->disk->holders++;
+}
+
 /* Buffers for @bytes at r->vec, the last piece cut to fit. */
 bool iscsip__disk_take(struct disk_req *r, uint64_t bytes, bool scratch)
 {
@@ -55,10 +64,10 @@ bool iscsip__disk_take(struct disk_req *r, uint64_t bytes, bool scratch)
 	r->cnt = r->buffers = (uint16_t)n;
 	if (scratch)
 		r->scratch = buffer_pop(d);
-	if ((n || scratch) && r->state == REQ_RUN) {
-		r->flags |= RQ_HELD;
-		d->holders++;
-	}
+	if (n || scratch)
+		r->flags |= RQ_MEMORY;
+	if (r->state == REQ_RUN)
+		iscsip__disk_hold(r);
 	return true;
 }
 
@@ -68,23 +77,18 @@ bool iscsip__disk_take_scratch(struct disk_req *r)
 	if (r->disk->buffers_free == 0)
 		return false;
 	r->scratch = buffer_pop(r->disk);
-	if (!(r->flags & RQ_HELD)) {
-		r->flags |= RQ_HELD;
-		r->disk->holders++;
-	}
+	r->flags |= RQ_MEMORY;
+	iscsip__disk_hold(r);
 	return true;
 }
 
-void iscsip__disk_give(struct disk_req *r)
+void iscsip__disk_give_back(struct disk_req *r)
 {
 	struct iscsip_disk *d = r->disk;
 
-	if (r->flags & RQ_HELD) {
-		r->flags &= ~(uint32_t)RQ_HELD;
+	if (r->flags & RQ_HELD)
 		d->holders--;
-	}
-	if (r->buffers == 0 && !r->scratch)
-		return;
+	r->flags &= ~(uint32_t)(RQ_MEMORY | RQ_HELD);
 	while (r->buffers)
 		buffer_push(d, r->vec[--r->buffers].base);
 	r->cnt = 0;
@@ -163,7 +167,7 @@ bool iscsip__disk_name_buffer(struct disk_req *r, uint32_t want, bool scratch)
 		return false;
 	r->take = want;
 	if (!add_sink(r, want) || (r->cmd->out_len && iscsip_cmd_set_buffer(r->cmd, r->vec, r->cnt) != ISCSIP_OK)) {
-		iscsip__disk_give(r);
+		disk_give(r);
 		return false;
 	}
 	r->flags |= RQ_BUFFER;

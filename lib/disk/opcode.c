@@ -55,7 +55,7 @@ const struct disk_op *iscsip__disk_find_op(const uint8_t *cdb)
 	return NULL;
 }
 
-bool iscsip__disk_op_offered(const struct disk_lun *lun, const struct disk_op *op)
+bool iscsip__disk_op_condition(const struct disk_lun *lun, const struct disk_op *op)
 {
 	if (op->flags & OP_THIN && !(lun->cfg.flags & ISCSIP_LUN_THIN))
 		return false;

@@ -46,9 +46,24 @@ void iscsip__disk_order_enter(struct disk_req *r)
 	lun->open++;
 	r->barrier = r->attr == ISCSIP_ATTR_ORDERED || r->attr == ISCSIP_ATTR_HEAD_OF_QUEUE;
 	r->atomic = r->op && r->op->flags & OP_ATOMIC;
+	if (!(r->barrier | r->atomic))
+		return;
 	lun->barriers += r->barrier;
 	lun->atomics += r->atomic;
 	lun->order += (uint32_t)r->barrier + r->atomic;
+}
+
+/* It holds nobody back any more; those that wait until an atomic one is through look again. */
+void iscsip__disk_order_end(struct disk_req *r)
+{
+	struct disk_lun *lun = r->lun;
+
+	if (r->atomic && r->disk->quiet_waiters)
+		r->disk->kick = true;
+	lun->barriers -= r->barrier;
+	lun->atomics -= r->atomic;
+	lun->order -= (uint32_t)r->barrier + r->atomic;
+	r->barrier = r->atomic = 0;
 }
 
 void iscsip__disk_order_leave(struct disk_req *r)
@@ -57,10 +72,8 @@ void iscsip__disk_order_leave(struct disk_req *r)
 
 	list_remove(lun, r);
 	lun->open--;
-	lun->barriers -= r->barrier;
-	lun->atomics -= r->atomic;
-	lun->order -= (uint32_t)r->barrier + r->atomic;
-	r->barrier = r->atomic = 0;
+	if (r->barrier | r->atomic)
+		iscsip__disk_order_end(r);
 }
 
 /* The blocks that a command touches; those without a range in the CDB may touch all, or none. */
@@ -136,8 +149,6 @@ bool iscsip__disk_order_start(struct disk_req *r)
 {
 	struct disk_lun *lun = r->lun;
 
-	if (lun->order == 0)
-		return true;
 	/* its place in the order is that of `exec`, not of `place` */
 	list_remove(lun, r);
 	list_append(lun, r);

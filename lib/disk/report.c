@@ -105,7 +105,7 @@ static void make_all_opcodes(struct disk_req *r, struct disk_out *o)
 		const struct disk_op *op = &iscsip__disk_ops[i];
 		bool sa = op->sa != DISK_NO_SA;
 
-		if (!iscsip__disk_op_offered(r->lun, op))
+		if (!disk_op_offered(r->lun, op))
 			continue;
 		put8(o, op->opcode);
 		put8(o, 0);
@@ -130,7 +130,7 @@ static const struct disk_op *wanted_opcode(const struct disk_req *r)
 	/* an operation code without service actions is found with none only, when either form may be asked for */
 	if (op && op->sa == DISK_NO_SA && load_be16(r->cdb + 4) && (r->cdb[2] & 7) == REPORT_EITHER)
 		op = NULL;
-	return op && iscsip__disk_op_offered(r->lun, op) ? op : NULL;
+	return op && disk_op_offered(r->lun, op) ? op : NULL;
 }
 
 static void make_one_opcode(struct disk_req *r, struct disk_out *o)

@@ -44,36 +44,35 @@ static struct disk_req *req_take(struct iscsip_disk *d)
 /* Records are taken from the pool with what must be zero set to zero; the rest is written before it is read. */
 static void req_reset(struct disk_req *r)
 {
-	r->cmd = NULL;
-	r->lun = NULL;
-	r->itl = NULL;
-	r->op = NULL;
 	r->step = NULL;
 	r->wait_next = NULL;
 	r->partner = NULL;
 	r->visited[0] = r->visited[1] = NULL;
 	r->scratch = NULL;
-	r->flags = 0;
-	r->phase = 0;
-	r->barrier = 0;
-	r->atomic = 0;
 	r->pos = 0;
 	r->in_total = 0;
 	r->out_total = 0;
+	r->flags = 0;
+	r->take = 0;
 	r->cnt = 0;
 	r->sub_cnt = 0;
 	r->buffers = 0;
-	r->take = 0;
 	r->result = ISCSIP_STORAGE_OK;
+	r->phase = 0;
 }
 
 static void req_bind(struct disk_req *r, struct iscsip_disk *d, struct iscsip_cmd *cmd)
 {
 	uint32_t number = iscsip_lun_decode(cmd->lun);
+	unsigned unit = number <= d->cfg.max_lun ? d->map[number] : 0;
 
-	if (number > d->cfg.max_lun || d->map[number] == 0)
+	if (unit == 0) {
+		r->lun = NULL;
+		r->itl = NULL;
+		r->barrier = r->atomic = 0;
 		return;
-	r->lun = &d->luns[d->map[number] - 1];
+	}
+	r->lun = &d->luns[unit - 1];
 	r->itl = disk_itl_at(r->lun, r->slot);
 	r->itl->count++;
 	iscsip__disk_order_enter(r);
@@ -125,7 +124,7 @@ void iscsip__disk_release(struct disk_req *r)
 	}
 	if (r->flags & (RQ_PINNED | RQ_PIN_READ))
 		iscsip__disk_unpin(r);
-	iscsip__disk_give(r);
+	disk_give(r);
 	if (lun) {
 		r->itl->count--;
 		iscsip__disk_order_leave(r);
@@ -336,12 +335,8 @@ void iscsip__disk_finish(struct disk_req *r, uint8_t status, size_t sense_len)
 		lun->stats.commands++;
 		if (lun->dormant)
 			iscsip__disk_order_kick(lun);
-		if (r->atomic && r->disk->quiet_waiters)
-			r->disk->kick = true;
-		lun->barriers -= r->barrier;
-		lun->atomics -= r->atomic;
-		lun->order -= (uint32_t)r->barrier + r->atomic;
-		r->barrier = r->atomic = 0;
+		if (r->barrier | r->atomic)
+			iscsip__disk_order_end(r);
 	}
 	r->state = REQ_DONE;
 	r->step = NULL;

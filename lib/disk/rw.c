@@ -14,12 +14,11 @@
 static bool rw_parse(struct disk_req *r)
 {
 	iscsip__disk_parse(r);
-	if (!iscsip__disk_in_range(r))
-		return false;
 	r->len = disk_bytes(r->lun, r->blocks);
-	if (r->len <= iscsip__disk_max_transfer(r->lun))
+	if (disk_lies_within(r) && r->len <= r->lun->cfg.max_transfer)
 		return true;
-	iscsip__disk_fail_cdb(r, iscsip__disk_count_field(r), 7);
+	if (iscsip__disk_in_range(r))
+		iscsip__disk_fail_cdb(r, iscsip__disk_count_field(r), 7);
 	return false;
 }
 
@@ -75,49 +74,59 @@ static void read_buffered(struct disk_req *r, uint64_t off)
 	iscsip__disk_submit(r, r->lun, ISCSIP_STORAGE_READ, off, n, r->vec, r->cnt, 0, read_filled);
 }
 
-static void read_next(struct disk_req *r)
+/* The storage names @n pieces of its memory. */
+static void read_pinned(struct disk_req *r, int n)
 {
-	struct disk_lun *lun = r->lun;
-	uint64_t off = disk_bytes(lun, r->lba) + r->pos;
-	uint64_t have = 0, rest = r->len - r->pos;
-	int i, n = 0;
+	uint64_t have = r->vec[0].len, rest = r->len - r->pos;
+	int i;
 
-	if (r->flags & RQ_PIN_READ)
-		iscsip__disk_unpin(r);
-	iscsip__disk_give(r);
-	if (lun->ops->pin)
-		n = lun->ops->pin(lun->user, off, rest, false, r->vec, r->disk->cfg.max_pieces);
-	if (n == 0 && lun->ops->read) {
-		read_buffered(r, off);
-		return;
-	}
-	if (n <= 0) {
-		r->st.op = ISCSIP_STORAGE_READ;
-		r->st.error_offset = off;
-		r->result = n ? (uint8_t)-n : ISCSIP_STORAGE_HARDWARE;
-		iscsip__disk_fail_storage(r);
-		return;
-	}
-	for (i = 0; i < n; i++)
+	for (i = 1; i < n; i++)
 		have += r->vec[i].len;
 	r->cnt = (uint16_t)n;
-	r->pin_off = off;
 	r->pin_len = have < rest ? have : rest;
 	r->flags |= RQ_PIN_READ;
 	read_send(r, (uint32_t)r->pin_len);
 }
 
+static void read_refused(struct disk_req *r, int why)
+{
+	r->st.op = ISCSIP_STORAGE_READ;
+	r->st.error_offset = r->pin_off;
+	r->result = (uint8_t)why;
+	iscsip__disk_fail_storage(r);
+}
+
+static void read_next(struct disk_req *r)
+{
+	const struct disk_lun *lun = r->lun;
+	int n = 0;
+
+	/* the piece before this one has been sent */
+	if (r->flags & RQ_PIN_READ)
+		iscsip__disk_unpin(r);
+	disk_give(r);
+	r->pin_off = disk_bytes(lun, r->lba) + r->pos;
+	if (lun->ops->pin)
+		n = lun->ops->pin(lun->user, r->pin_off, r->len - r->pos, false, r->vec, r->disk->cfg.max_pieces);
+	if (n > 0)
+		read_pinned(r, n);
+	else if (n == 0 && lun->ops->read)
+		read_buffered(r, r->pin_off);
+	else
+		read_refused(r, n ? -n : ISCSIP_STORAGE_HARDWARE);
+}
+
 void iscsip__disk_read(struct disk_req *r)
 {
-	uint64_t room;
-
 	if (!rw_parse(r))
 		return;
 	r->in_total = r->len;
 	/* blocks that the initiator has no room for are not read; the transport cuts the last one and tells the residual */
-	room = ((uint64_t)r->cmd->in_len + (1u << r->lun->shift) - 1) & ~(uint64_t)((1u << r->lun->shift) - 1);
-	if (r->len > room)
-		r->len = room;
+	if (r->len > r->cmd->in_len) {
+		uint64_t block = 1u << r->lun->shift;
+
+		r->len = (r->cmd->in_len + block - 1) & ~(block - 1);
+	}
 	if (r->len == 0)
 		iscsip__disk_good(r);
 	else
@@ -133,7 +142,7 @@ static void write_done(struct disk_req *r)
 		return;
 	}
 	r->lun->stats.write_bytes += r->take;
-	iscsip__disk_give(r); /* the next command's data lands where these bytes are in the cache of the CPU */
+	disk_give(r); /* the next command's data lands where these bytes are in the cache of the CPU */
 	iscsip__disk_good(r);
 }
 

@@ -296,7 +296,7 @@ void iscsip__disk_orwrite(struct disk_req *r)
 	if (!iscsip__disk_in_range(r))
 		return;
 	r->len = disk_bytes(r->lun, r->blocks);
-	if (r->len > iscsip__disk_write_max(r->disk) || r->len > iscsip__disk_max_transfer(r->lun))
+	if (r->len > iscsip__disk_write_max(r->disk) || r->len > r->lun->cfg.max_transfer)
 		iscsip__disk_fail_cdb(r, 10, 7);
 	else if (r->len == 0)
 		iscsip__disk_good(r);

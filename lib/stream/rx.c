@@ -62,14 +62,15 @@ static int skip_empty(struct rx *rx)
 	return 0;
 }
 
-/* The protocol may hold without saying what follows yet; it says so before it resumes. */
+/*
+ * Nothing of the unit is collected any more, and it ends here where rx_expect() names nothing that follows. The protocol may
+ * hold without saying so yet; it does before it resumes.
+ */
 static int header_ready(struct rx *rx, const uint8_t *hdr, uint32_t len)
 {
-	int err;
+	int err = rx->ops->header(rx->owner, hdr, len);
 
-	unit_begins(rx);
-	err = rx->ops->header(rx->owner, hdr, len);
-	if (err || rx->held)
+	if (err || rx->held || rx->phase == RX_HEADER)
 		return err;
 	return skip_empty(rx);
 }
@@ -87,8 +88,12 @@ static int header_grew(struct rx *rx)
 		if (rx->need > rx->cap)
 			return ISCSIP_EPROTO;
 	}
-	if (rx->measured && rx->have == rx->need)
-		return header_ready(rx, rx->hdr, rx->need);
+	if (rx->measured && rx->have == rx->need) {
+		uint32_t len = rx->need;
+
+		unit_begins(rx);
+		return header_ready(rx, rx->hdr, len);
+	}
 	return 0;
 }
 
