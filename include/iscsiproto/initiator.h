@@ -225,7 +225,7 @@ ISCSIP_API int iscsip_initiator_text(struct iscsip_conn *c, const char *text, si
 /**
  * @brief Logs out. No task may be submitted on the connection any more; those under way may still end before the answer, the
  *     others are given back with ISCSIP_ECLOSED when the connection closes. Nothing else is sent after the request
- *     (RFC 7143 11.14), so wait for the tasks first.
+ *     (RFC 7143 11.14), so wait for the tasks first. The request itself waits for no answer to a ping or a text request.
  * @param[in,out] c the connection to send it on. @param[in] reason an #iscsip_logout_reason. @param[in] cid for CONNECTION
  * and RECOVERY.
  * @param[in] now the time.

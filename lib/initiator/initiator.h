@@ -171,7 +171,7 @@ struct ini_conn {
 	bool login_told;                /* the host knows that it failed */
 	/*
 	 * Ping, text and logout are immediate; of these a target has to take one at a time (RFC 7143 4.2.2.1). The others wait
-	 * here, as bits of 1 << kind; but a ping of keepalive, which even a Reject answers.
+	 * here, as bits of 1 << kind; but a ping of keepalive, which even a Reject answers, and a logout (initiator_logout.c).
 	 */
 	uint8_t parked;
 	/* pings */
@@ -293,6 +293,8 @@ void iscsip__initiator_login_lost(struct ini_conn *ic);
 void iscsip__initiator_over(struct ini_session *s, struct iscsip_task *t, int err);
 void iscsip__initiator_unref(struct ini_session *s, struct iscsip_task *t);
 void iscsip__initiator_pump(struct ini_session *s);
+/* Whether one more command fits into the window (serial numbers, RFC 7143 4.2.2.1). */
+bool iscsip__initiator_window_open(const struct ini_session *s);
 /* Moves a task to the list of those that are being aborted. */
 void iscsip__initiator_list_aborting(struct ini_session *s, struct iscsip_task *t);
 /* Gives back every task of a connection, and with `all` those that wait for one. */

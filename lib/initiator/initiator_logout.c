@@ -5,6 +5,10 @@
  * After the request nothing more goes out on the connection, nor with reason 0 on any of the session: what still stands in
  * the queues is dropped when it comes to its turn (initiator_conn.c), and its tasks end with the connection. A target that
  * does not answer within config's logout_timeout_ms loses the connection all the same.
+ *
+ * A logout waits for nothing, least of all for an answer that may not come: a target that asked for it (11.9.1, event 1) gets
+ * it at once. Immediate delivery is for when no other immediate request is out, since the target needs to take one only
+ * (4.2.2.1); beside another one it takes a number, and only where the window is closed, too, a Reject is risked.
  */
 #include "initiator/initiator.h"
 
@@ -58,26 +62,37 @@ int iscsip_initiator_logout(struct iscsip_conn *c, uint8_t reason, uint16_t cid,
 	return ISCSIP_OK;
 }
 
+/* Its answers to pings are not sent any more; input that was held because of them would hold the answer, too. */
+static void ini_logout_last(struct ini_conn *ic)
+{
+	ic->logout_made = true;
+	ic->pong_count = 0;
+	if (ic->pong_holds) {
+		ic->pong_holds = false;
+		(void)iscsip__conn_resume(ic->c);
+	}
+}
+
 enum conn_made iscsip__initiator_make_logout(struct ini_conn *ic)
 {
 	struct tx_unit *u = iscsip__conn_unit(ic->c);
 	struct iscsip_pdu pdu = { 0 };
 	unsigned i;
 
-	if (!iscsip__initiator_may_ask(ic, INI_LOGOUT))
-		return CONN_MADE_NONE;
 	ic->logout.asked = true;
 	pdu.opcode = ISCSIP_OP_LOGOUT_REQUEST;
-	pdu.immediate = pdu.final = true;
+	pdu.immediate = !(ic->ping.asked || ic->text.asked) || !iscsip__initiator_window_open(ic->s);
+	pdu.final = true;
 	pdu.itt = ic->logout.itt;
 	pdu.logout_request.reason = ic->logout_reason;
 	pdu.logout_request.cid = ic->logout_reason == ISCSIP_LOGOUT_SESSION ? 0 : ic->logout_cid;
 	iscsip__initiator_stamp(ic, &pdu);
+	ic->s->cmdsn += !pdu.immediate;
 	for (i = 0; i < ic->c->cfg->limits.max_conns; i++) {
 		struct iscsip_conn *other = ini_conn_at(ic->s, i);
 
 		if (other && ini_logout_means(ic, other))
-			ini_conn_of(other)->logout_made = true;
+			ini_logout_last(ini_conn_of(other));
 	}
 	iscsip__conn_seal(ic->c, u, &pdu, false);
 	return CONN_MADE_LAST;
@@ -88,7 +103,7 @@ void iscsip__initiator_logout_ended(struct ini_conn *ic, int err, const struct i
 	if (!ic->logout.busy)
 		return;
 	iscsip__initiator_answered(ic->s, &ic->logout);
-	ic->logout.asked = false;
+	iscsip__initiator_heard(ic, &ic->logout);
 	if (ic->s->ops->logout_done)
 		ic->s->ops->logout_done(ic->s->base.user, ic->c, err, r ? r->response : 0, r ? r->time2wait : 0,
 					r ? r->time2retain : 0);

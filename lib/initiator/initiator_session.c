@@ -203,14 +203,14 @@ bool iscsip__initiator_may_ask(struct ini_conn *ic, enum ini_kind kind)
 
 void iscsip__initiator_heard(struct ini_conn *ic, struct ini_request *r)
 {
-	struct ini_request *all[] = { &ic->logout, &ic->text, &ic->ping };
+	struct ini_request *all[] = { &ic->text, &ic->ping };
 	unsigned i;
 
 	r->asked = false;
 	ic->parked = (uint8_t)(ic->parked & ~(1u << r->item.kind));
 	if (!ic->parked || ini_is_asking(ic))
 		return;
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 2; i++)
 		if (ic->parked & 1u << all[i]->item.kind && all[i]->busy)
 			iscsip__conn_queue(ic->c, &all[i]->item, CONN_Q_URGENT);
 	ic->parked = 0;

@@ -100,8 +100,7 @@ static struct ini_conn *ini_pick(struct ini_session *s)
 	return NULL;
 }
 
-/* Whether one more command fits into the window (serial numbers, RFC 7143 4.2.2.1). */
-static bool ini_window_open(const struct ini_session *s)
+bool iscsip__initiator_window_open(const struct ini_session *s)
 {
 	uint32_t room = s->maxcmdsn - s->cmdsn + 1u;
 
@@ -111,7 +110,7 @@ static bool ini_window_open(const struct ini_session *s)
 /* The connection that may take this command now, or NULL: it has to wait. */
 static struct ini_conn *ini_way(struct ini_session *s, const struct iscsip_task *t)
 {
-	return t->immediate || ini_window_open(s) ? ini_pick(s) : NULL;
+	return t->immediate || iscsip__initiator_window_open(s) ? ini_pick(s) : NULL;
 }
 
 static void ini_enqueue(struct ini_session *s, struct iscsip_task *t, struct ini_conn *ic)

@@ -616,12 +616,42 @@ static void one_immediate_request_is_out_at_a_time(void **state)
 	p.final = false;
 	p.text_response.ttt = 5;
 	assert_int_equal(iscsip_initiator_ping(R.c, data, 8, data, R.now), ISCSIP_OK);
-	assert_int_equal(iscsip_initiator_logout(R.c, ISCSIP_LOGOUT_SESSION, 0, R.now), ISCSIP_OK);
 	it_quiet(&R);
 	it_give(&R, &p, NULL, 0);
-	/* the longest of them does not keep the connection open */
-	it_take(&R, ISCSIP_OP_LOGOUT_REQUEST);
+	it_take(&R, ISCSIP_OP_NOP_OUT);
 	it_quiet(&R);
+	it_end(&R);
+}
+
+/* The logout of a connection that is not there: the one that it went out on stays, and what waited for its answer goes on. */
+static void a_ping_waits_for_the_answer_to_a_logout_of_another_connection(void **state)
+{
+	struct iscsip_pdu p, text = it_pdu(ISCSIP_OP_TEXT_RESPONSE, 0);
+	struct it_task k;
+
+	(void)state;
+	it_begin(&R);
+	assert_int_equal(iscsip_initiator_text(R.c, "X-a=1", 6, &R, R.now), ISCSIP_OK);
+	it_take(&R, ISCSIP_OP_TEXT_REQUEST);
+	text.itt = R.got.h.itt;
+	text.final = true;
+	text.text_response.ttt = ISCSIP_TAG_NONE;
+	assert_int_equal(iscsip_initiator_logout(R.c, ISCSIP_LOGOUT_CONNECTION, 77, R.now), ISCSIP_OK);
+	it_take(&R, ISCSIP_OP_LOGOUT_REQUEST);
+	assert_false(R.got.h.immediate);
+	it_give(&R, &text, NULL, 0);
+	assert_int_equal(R.text_ends, 1);
+	p = it_pdu(ISCSIP_OP_LOGOUT_RESPONSE, R.got.h.itt);
+	p.logout_response.response = ISCSIP_LOGOUT_NO_CID;
+	assert_int_equal(iscsip_initiator_ping(R.c, NULL, 0, NULL, R.now), ISCSIP_OK);
+	it_quiet(&R);
+	it_give(&R, &p, NULL, 0);
+	assert_int_equal(R.logout_response, ISCSIP_LOGOUT_NO_CID);
+	it_take(&R, ISCSIP_OP_NOP_OUT);
+	plain(&k);
+	submit_command(&k);
+	assert_int_equal(R.got.h.request.cmdsn, R.cfg.initial_cmdsn + 1u);
+	it_close(&R);
 	it_end(&R);
 }
 
@@ -856,28 +886,21 @@ static void sense_data_of_an_event_that_lies_about_its_length_ends_the_connectio
 	}
 }
 
-/* The same for a logout, which waits for the text request that is out (one immediate request at a time). */
+/* The same for a logout. */
 static void an_answer_to_a_logout_that_is_not_sent_ends_the_connection(void **state)
 {
 	uint32_t itt = 0;
 
 	(void)state;
 	for (int guess = 0; guess < 2; guess++) {
-		uint32_t text;
-
 		it_begin(&R);
-		assert_int_equal(iscsip_initiator_text(R.c, "X-a=1", 6, &R, R.now), ISCSIP_OK);
-		it_take(&R, ISCSIP_OP_TEXT_REQUEST);
-		text = R.got.h.itt;
 		assert_int_equal(iscsip_initiator_logout(R.c, ISCSIP_LOGOUT_SESSION, 0, R.now), ISCSIP_OK);
-		it_quiet(&R);
 		if (guess) {
 			struct iscsip_pdu p = it_pdu(ISCSIP_OP_LOGOUT_RESPONSE, itt);
 
 			it_give(&R, &p, NULL, 0);
 			it_expect_broken(&R, ISCSIP_EPROTO, ISCSIP_RULE_TASK_KIND);
 		} else {
-			give_text(text, "X-a=NotUnderstood", 18, true, false, ISCSIP_TAG_NONE);
 			it_take(&R, ISCSIP_OP_LOGOUT_REQUEST);
 			itt = R.got.h.itt;
 		}
@@ -933,6 +956,75 @@ static void begin_text(struct ini_rig *r)
 static void begin_logout(struct ini_rig *r)
 {
 	assert_int_equal(iscsip_initiator_logout(r->c, ISCSIP_LOGOUT_CONNECTION, 1, r->now), ISCSIP_OK);
+}
+
+/*
+ * "As early as possible but no later than Parameter3 seconds" (11.9.1): the answer to another request may never come. Beside
+ * an immediate one a logout has a number, and where the window has none it is the second immediate one.
+ */
+static void a_logout_that_the_target_asks_for_waits_for_no_answer(void **state)
+{
+	enum { NOTHING, PING, KEEPALIVE, TEXT, LAST } out;
+
+	(void)state;
+	for (int full = 0; full < 2; full++) {
+		for (out = NOTHING; out < LAST; out++) {
+			struct it_task k;
+
+			it_init(&R);
+			R.cfg.nop_interval_ms = 1000;
+			R.window = 1;
+			it_open(&R);
+			it_login(&R);
+			R.on_async = begin_logout;
+			plain(&k);
+			if (full)
+				submit_command(&k);
+			if (out == PING) {
+				assert_int_equal(iscsip_initiator_ping(R.c, NULL, 0, NULL, R.now), ISCSIP_OK);
+			} else if (out == TEXT) {
+				begin_text(&R);
+			} else if (out == KEEPALIVE) {
+				R.now += 1000;
+				assert_int_equal(iscsip_conn_tick(R.c, R.now), ISCSIP_OK);
+			}
+			if (out != NOTHING)
+				it_take(&R, out == TEXT ? ISCSIP_OP_TEXT_REQUEST : ISCSIP_OP_NOP_OUT);
+			R.window = !full;
+			give_async(ISCSIP_ASYNC_LOGOUT, 0, 0, 3, 0);
+			it_take(&R, ISCSIP_OP_LOGOUT_REQUEST);
+			assert_int_equal(R.got.h.immediate, out == NOTHING || full);
+			assert_int_equal(R.got.h.request.cmdsn, R.cfg.initial_cmdsn + (unsigned)full);
+			it_quiet(&R);
+			it_close(&R);
+			it_end(&R);
+		}
+	}
+}
+
+/* Input is held while all places for answers to pings are taken; after the logout request none of these goes out. */
+static void a_logout_before_answers_to_pings_hears_its_own(void **state)
+{
+	struct iscsip_pdu p;
+	int i;
+
+	(void)state;
+	it_begin(&R);
+	begin_logout(&R);
+	for (i = 0; i < 8; i++) {
+		p = it_pdu(ISCSIP_OP_NOP_IN, ISCSIP_TAG_NONE);
+		p.nop_in.ttt = 77;
+		it_give(&R, &p, NULL, 0);
+	}
+	assert_false(iscsip_conn_want(R.c) & ISCSIP_WANT_RX);
+	it_take(&R, ISCSIP_OP_LOGOUT_REQUEST);
+	it_quiet(&R);
+	p = it_pdu(ISCSIP_OP_LOGOUT_RESPONSE, R.got.h.itt);
+	it_give(&R, &p, NULL, 0);
+	assert_int_equal(R.logouts, 1);
+	assert_int_equal(R.logout_err, ISCSIP_OK);
+	assert_true(iscsip_conn_want(R.c) & ISCSIP_WANT_CLOSE);
+	it_end(&R);
 }
 
 static void a_wish_to_negotiate_is_met_at_once(void **state)
@@ -1277,6 +1369,7 @@ int main(void)
 		cmocka_unit_test(a_ping_comes_back_with_what_it_carried),
 		cmocka_unit_test(silence_is_looked_into_and_then_given_up),
 		cmocka_unit_test(one_immediate_request_is_out_at_a_time),
+		cmocka_unit_test(a_ping_waits_for_the_answer_to_a_logout_of_another_connection),
 		cmocka_unit_test(a_long_list_comes_in_as_many_answers_as_it_takes),
 		cmocka_unit_test(a_long_request_goes_out_in_pieces),
 		cmocka_unit_test(a_new_data_segment_length_holds_when_it_may),
@@ -1286,6 +1379,8 @@ int main(void)
 		cmocka_unit_test(an_answer_before_the_request_is_sent_ends_the_connection),
 		cmocka_unit_test(an_answer_to_a_logout_that_is_not_sent_ends_the_connection),
 		cmocka_unit_test(a_connection_that_is_dropped_closes_and_no_other),
+		cmocka_unit_test(a_logout_that_the_target_asks_for_waits_for_no_answer),
+		cmocka_unit_test(a_logout_before_answers_to_pings_hears_its_own),
 		cmocka_unit_test(a_wish_to_negotiate_is_met_at_once),
 		cmocka_unit_test(terminated_tasks_are_given_back_and_acknowledged),
 		cmocka_unit_test(a_rejected_command_leaves_no_gap),
