@@ -162,6 +162,15 @@ void client_init(struct client *c)
 		die("event loop: %s", strerror(errno));
 }
 
+static void say_error(struct client *c, const struct iscsip_error *e)
+{
+	const char *reason = iscsip_conn_login_reason(c->conn);
+	char text[256];
+
+	iscsip_error_format(e, text, sizeof text);
+	snprintf(c->link.why, sizeof c->link.why, "%s%s%s", text, reason[0] ? ": " : "", reason);
+}
+
 static void wire_freed(struct wire *w)
 {
 	struct client *c = (struct client *)(void *)((char *)w - offsetof(struct client, wire));
@@ -174,7 +183,7 @@ static void wire_freed(struct wire *w)
 	if (e->code == ISCSIP_ECLOSED)
 		snprintf(c->link.why, sizeof c->link.why, "%s:%s closed the connection", c->host, c->port);
 	else
-		iscsip_error_format(e, c->link.why, sizeof c->link.why);
+		say_error(c, e);
 }
 
 static void session_due(struct wire *w)

@@ -206,14 +206,15 @@ static void session(void *user, struct iscsip_conn *conn, const struct iscsip_lo
 static void login_done(void *user, struct iscsip_conn *conn, uint16_t status)
 {
 	struct client *c = user;
+	const char *reason = iscsip_conn_login_reason(conn);
 
-	(void)conn;
 	blocks_give(&server.login_blocks, c->login);
 	c->login = NULL;
 	if (status == ISCSIP_LOGIN_SUCCESS)
 		door_leave(&server.door, &c->place);
 	atomic_fetch_add(status == ISCSIP_LOGIN_SUCCESS ? &server.logins : &server.refused, 1);
-	tell("%s: login %s (%04x)", c->peer_name, status == ISCSIP_LOGIN_SUCCESS ? "complete" : "refused", status);
+	tell("%s: login %s (%04x)%s%s", c->peer_name, status == ISCSIP_LOGIN_SUCCESS ? "complete" : "refused", status,
+	     reason[0] ? ": " : "", reason);
 }
 
 static void close_nexus(struct session *s)

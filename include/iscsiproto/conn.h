@@ -140,6 +140,13 @@ ISCSIP_API int iscsip_conn_tick(struct iscsip_conn *c, iscsip_time now);
 /** @brief The first fatal error, or one with code ISCSIP_OK. @param[in] c the connection. @return Valid as long as @p c. */
 ISCSIP_API const struct iscsip_error *iscsip_conn_error(const struct iscsip_conn *c);
 
+/**
+ * @brief What was wrong in a login that failed, in words for a log: which rule the peer broke, or what it would not agree to.
+ * @param[in] c the connection, from `login_done` on.
+ * @return A constant text; empty where the login has not failed, or not by its text ("-" in builds with ISCSIP_NO_REASONS).
+ */
+ISCSIP_API const char *iscsip_conn_login_reason(const struct iscsip_conn *c);
+
 /** @brief The session that the connection belongs to, or NULL before its login ended. @param[in] c the connection.
  *  @return The session, or NULL. */
 ISCSIP_API struct iscsip_session *iscsip_conn_session(const struct iscsip_conn *c);

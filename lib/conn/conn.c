@@ -204,6 +204,11 @@ const struct iscsip_error *iscsip_conn_error(const struct iscsip_conn *c)
 	return &c->error;
 }
 
+const char *iscsip_conn_login_reason(const struct iscsip_conn *c)
+{
+	return c->login_why ? c->login_why : "";
+}
+
 struct iscsip_session *iscsip_conn_session(const struct iscsip_conn *c)
 {
 	return c->session;

@@ -129,6 +129,7 @@ struct iscsip_conn {
 
 	struct iscsip__login *login;    /* NULL when the login has ended */
 	struct conn_item login_item;    /* the login's next PDU */
+	const char *login_why;          /* what was wrong in a login that failed; NULL before its end */
 	bool login_turning, login_again; /* iscsip__conn_login_turn() is at work further up, and has to go round again */
 	void *role_state;               /* behind this struct, the role's */
 };

@@ -86,6 +86,7 @@ static void login_step(struct iscsip_conn *c, enum iscsip__login_want want)
 		return;
 	case LOGIN_DONE:
 	case LOGIN_FAILED:
+		c->login_why = iscsip__login_reason(c->login);
 		c->ops->login_ended(c, want);
 		if (c->login) /* else the role has closed it, before it told the host that the scratch is free */
 			iscsip__login_close(c->login);

@@ -88,6 +88,9 @@ static bool nego_default_fits(const struct iscsip__nego *n, enum iscsip__key key
 {
 	const struct iscsip__key_info *k = iscsip__key_info(key);
 
+	/* the times bind nobody who does not want to recover: worth neither an exchange nor a login */
+	if (key == ISCSIP__KEY_DEFAULT_TIME2WAIT || key == ISCSIP__KEY_DEFAULT_TIME2RETAIN)
+		return true;
 	switch (k->kind) {
 	case ISCSIP__KIND_AND:
 		return !k->def || iscsip__offer_number(n->offer, key);
@@ -409,9 +412,6 @@ static bool nego_must_propose(const struct iscsip__nego *n, enum iscsip__key key
 
 	if (!(k->use & ISCSIP__USE_OPERATIONAL) || (k->use & ISCSIP__USE_LATER) || k->param_off == ISCSIP__NO_MEMBER ||
 	    ((n->seen | n->sent) & iscsip__key_bit(key)))
-		return false;
-	/* the times bind nobody who does not want to recover: not worth an exchange */
-	if (key == ISCSIP__KEY_DEFAULT_TIME2WAIT || key == ISCSIP__KEY_DEFAULT_TIME2RETAIN)
 		return false;
 	return !nego_is_out_of_scope(n, k) && !nego_is_irrelevant(n, k) && !nego_default_fits(n, key);
 }

@@ -109,9 +109,29 @@ static void a_refusal_says_why_and_where_else(void **state)
 			assert_memory_equal(got.data, "TargetAddress=127.0.0.2:3260", 29);
 		assert_int_equal(iscsip_conn_want(r.conn[0]), ISCSIP_WANT_CLOSE);
 		assert_int_equal(r.login_status, statuses[i]);
+		assert_string_equal(iscsip_conn_login_reason(r.conn[0]), "the host refused");
 		assert_false(r.asked_session);
 		rig_close(&r);
 	}
+}
+
+static void what_was_wrong_in_a_login_is_told_in_words(void **state)
+{
+	struct peer_pdu got;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	rig_connect(&r, 0);
+	assert_string_equal(iscsip_conn_login_reason(r.conn[0]), "");
+	assert_true(rig_login(&r, 0, RIG_PAIRS("MaxBurstLength=512\0MaxBurstLength=512"), &got));
+	assert_int_equal(r.login_status, ISCSIP_LOGIN_INITIATOR_ERROR);
+	assert_string_equal(iscsip_conn_login_reason(r.conn[0]), "a key came twice");
+	rig_close(&r);
+	rig_init(&r);
+	rig_open(&r, "", 1);
+	assert_string_equal(iscsip_conn_login_reason(r.conn[0]), "");
+	rig_close(&r);
 }
 
 static void a_login_that_does_not_end_is_given_up(void **state)
@@ -727,6 +747,7 @@ int main(void)
 		cmocka_unit_test(a_login_states_numbers_handle_and_parameters),
 		cmocka_unit_test(the_hosts_answers_may_come_late),
 		cmocka_unit_test(a_refusal_says_why_and_where_else),
+		cmocka_unit_test(what_was_wrong_in_a_login_is_told_in_words),
 		cmocka_unit_test(a_login_that_does_not_end_is_given_up),
 		cmocka_unit_test(too_little_memory_is_told_at_every_size),
 		cmocka_unit_test(a_lost_connection_ends_the_session_when_the_device_server_has_given_all_back),

@@ -176,6 +176,7 @@ def logins():
         with Target(script) as here:
             out = one_line(initiator("capacity", port=here.port))
             expect("login" in out or "connection" in out or "closed" in out or "protocol" in out, what, out)
+            expect(what != "a key twice" or "a key came twice" in out, "no word of the reason:", out)
 
 
 @suite.test("names and logins of deployed targets are taken as they are")

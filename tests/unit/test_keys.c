@@ -263,6 +263,7 @@ static void values_outside_a_keys_range_are_rejected(void **state)
 		assert_string_equal(answer_to(bad[i], NULL), "MaxBurstLength=Reject|");
 	assert_string_equal(answer_to("ErrorRecoveryLevel=3", NULL), "ErrorRecoveryLevel=Reject|");
 	assert_string_equal(answer_to("MaxConnections=0", NULL), "MaxConnections=Reject|");
+	assert_string_equal(answer_to("DefaultTime2Retain=3601", SET("DefaultTime2Retain", "0")), "DefaultTime2Retain=Reject|");
 	/* the default that would then hold is more than this side takes: there is no way on */
 	assert_string_equal(answer_to("MaxBurstLength=511", SET("MaxBurstLength", "4096", "FirstBurstLength", "512")),
 			"broken");
@@ -580,6 +581,7 @@ static void an_answer_must_be_a_legal_selection(void **state)
 				{ "DefaultTime2Wait=2", NEGO_OK },
 		{ "DefaultTime2Wait=1", NEGO_BROKEN },    { "DefaultTime2Wait=3600", NEGO_OK },
 				{ "DefaultTime2Wait=3601", NEGO_BROKEN },
+		{ "DefaultTime2Wait=Reject", NEGO_OK },   { "DefaultTime2Retain=Reject", NEGO_OK },
 		{ "InitialR2T=Yes", NEGO_OK },            { "InitialR2T=No", NEGO_OK },
 				{ "InitialR2T=maybe", NEGO_BROKEN },
 		{ "ImmediateData=No", NEGO_OK },          { "DataPDUInOrder=No", NEGO_BROKEN },
