@@ -186,7 +186,7 @@ static void client_init(struct client *c)
 /* --- the command line --- */
 
 enum { OPT_LBA = 256, OPT_BLOCKS, OPT_TO, OPT_FROM, OPT_SIZE, OPT_OP, OPT_DEPTH, OPT_SECONDS, OPT_PATTERN, OPT_TIMEOUT,
-       OPT_RETRY, OPT_PCAP, OPT_HELP, OPT_VERSION };
+       OPT_RETRY, OPT_STANDING_GRANT, OPT_PCAP, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "lba", required_argument, NULL, OPT_LBA },
@@ -200,6 +200,7 @@ static const struct option options[] = {
 	{ "pattern", required_argument, NULL, OPT_PATTERN },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "retry", required_argument, NULL, OPT_RETRY },
+	{ "standing-grant", required_argument, NULL, OPT_STANDING_GRANT },
 	{ "pcap", required_argument, NULL, OPT_PCAP },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -238,6 +239,8 @@ static void help(void)
 	       "  bench --op read|write|mixed --size SIZE --depth N --seconds N [--pattern seq|random]\n\n"
 	       "  --timeout SECONDS     longest wait for any one answer (default 30)\n"
 	       "  --retry N             how often to connect anew when the connection is lost (default 3)\n"
+	       "  --standing-grant SIZE send the first bytes of every write without being asked, up to 1M; the target must be told\n"
+	       "                        the same (default 0: send what is asked for)\n"
 	       "  --pcap FILE           write every frame to a capture\n"
 	       "  --verbose             a line for each event on stderr; twice: for each frame\n"
 	       "  --help, --version     this text; the version\n");
@@ -299,6 +302,10 @@ static void take(int opt, char *arg)
 		break;
 	case OPT_RETRY:
 		client.link.retries = (unsigned)option_number("--retry", arg, 0, 1000000);
+		break;
+	case OPT_STANDING_GRANT:
+		client.config.standing_grant =
+			(uint32_t)option_size_upto("--standing-grant", arg, client.config.limits.max_burst);
 		break;
 	case OPT_PCAP:
 		client.pcap = pcap_create(arg);

@@ -429,13 +429,14 @@ static void watch_signals(void)
 
 /* --- the command line --- */
 
-enum { OPT_LISTEN = 256, OPT_LUN, OPT_ALLOW, OPT_THREADS, OPT_PCAP, OPT_STATS, OPT_HELP, OPT_VERSION };
+enum { OPT_LISTEN = 256, OPT_LUN, OPT_ALLOW, OPT_THREADS, OPT_STANDING_GRANT, OPT_PCAP, OPT_STATS, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "lun", required_argument, NULL, OPT_LUN },
 	{ "allow", required_argument, NULL, OPT_ALLOW },
 	{ "threads", required_argument, NULL, OPT_THREADS },
+	{ "standing-grant", required_argument, NULL, OPT_STANDING_GRANT },
 	{ "pcap", required_argument, NULL, OPT_PCAP },
 	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "verbose", no_argument, NULL, 'v' },
@@ -453,6 +454,8 @@ static void help(void)
 	       "  --allow ADDRESS[/BITS]   who may connect; repeatable, none given: everybody\n"
 	       "  --threads N              1 to 64, without effect: one thread serves all connections of the disk, since a disk is\n"
 	       "                           driven by one thread; file I/O has up to eight threads of its own\n"
+	       "  --standing-grant SIZE    the first bytes of every write come without being asked for, up to 1M; the initiators\n"
+	       "                           must be told the same (default 0: ask for all)\n"
 	       "  --pcap FILE              write every frame to a capture\n"
 	       "  --stats                  counters as one JSON line on exit and on SIGUSR1\n"
 	       "  --verbose                a line for each event on stderr; twice: for each frame\n"
@@ -512,6 +515,10 @@ static void take(int opt, char *arg)
 	case OPT_THREADS:
 		(void)option_number("--threads", arg, 1, 64);
 		break;
+	case OPT_STANDING_GRANT:
+		server.config.standing_grant =
+			(uint32_t)option_size_upto("--standing-grant", arg, server.config.limits.max_burst);
+		break;
 	case OPT_PCAP:
 		server.pcap = pcap_create(arg);
 		break;
@@ -537,6 +544,7 @@ static void options_read(int argc, char **argv)
 	static char standard[] = DEFAULT_LISTEN;
 	int opt;
 
+	iscsip_frame_config_init(&server.config, sizeof server.config);
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "v", options, NULL)) != -1) {
 		if (opt == '?')
@@ -559,7 +567,6 @@ static void configure(void)
 	server.services.wake = wake;
 	if (server.pcap || verbosity > 1)
 		server.services.trace = traced;
-	iscsip_frame_config_init(&server.config, sizeof server.config);
 	server.config.host = &server.services;
 	server.config.limits.max_exchanges = 256;
 	server.config.limits.max_tx_frames = 128;

@@ -70,7 +70,7 @@ static struct world_command *command_new(struct world *w, struct iscsip_cmd *cmd
 static void set_buffer(struct world_command *k)
 {
 	uint32_t len = k->cmd->out_len, first = len / 3;
-	bool may = (k->cmd->flags & ISCSIP_CMD_OUT) && !k->placed && !k->completed;
+	bool may = (k->cmd->flags & ISCSIP_CMD_OUT) && !k->placed && !k->completed && !k->dropped;
 
 	if (len > WORLD_DATA)
 		return;
@@ -172,6 +172,7 @@ static int on_place(void *user, struct iscsip_cmd *cmd)
 
 	if (how & 1)
 		set_buffer(k);
+	k->dropped = w->tcfg.standing_grant && !k->placed && !(how & 2);
 	return how & 2 ? ISCSIP_EAGAIN : ISCSIP_OK;
 }
 
@@ -282,19 +283,30 @@ static void submit(struct world *w)
 
 /* --- making, acting, ending --- */
 
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 void world_init(struct world *w, const uint8_t *data, size_t size)
 {
+	uint8_t how;
+
 	memset(w, 0, sizeof *w);
 	w->in = data;
 	w->left = size;
 	w->now = 1;
 	iscsip_frame_config_init(&w->icfg, sizeof w->icfg);
-	w->icfg.limits.max_exchanges = (uint16_t)(1 + world_take(w) % 8);
+	how = world_take(w);
+	w->icfg.limits.max_exchanges = (uint16_t)(1 + how % 8);
 	w->icfg.limits.max_tx_frames = (uint16_t)(2 + world_take(w) % 6);
 	w->icfg.limits.max_burst = 1 + world_take_number(w) % 4000;
 	w->tcfg = w->icfg;
 	w->tcfg.limits.max_exchanges = (uint16_t)(1 + world_take(w) % 8);
 	w->tcfg.limits.max_burst = 1 + world_take_number(w) % 4000;
+	if (how & 0x80)
+		w->tcfg.standing_grant = least(1u + (how >> 3 & 15) * 100u, least(w->icfg.limits.max_burst, w->tcfg.limits.max_burst));
+	w->icfg.standing_grant = w->tcfg.standing_grant;
 	w->ops = (struct iscsip_device_ops){ sizeof w->ops, on_place, on_exec, on_data, on_sent, on_abort, on_free, NULL };
 	w->iops = (struct iscsip_frame_initiator_ops){ sizeof w->iops, on_done };
 }

@@ -30,6 +30,7 @@ struct world_command {
 	uint32_t given;         /* of data-in */
 	uint32_t asked;         /* end of the request for data-out that is open, 0: none */
 	bool placed, executing, completed, sending, last;
+	bool dropped;           /* its first data came without a place */
 };
 
 struct world {

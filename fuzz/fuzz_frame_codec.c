@@ -49,12 +49,13 @@ static void passed_is_safe(const struct iscsip_frame *f, enum iscsip_frame_role 
 
 static void check(const struct iscsip_frame *f)
 {
-	for (unsigned n = 0; n < 8; n++) {
+	for (unsigned n = 0; n < 16; n++) {
 		const struct iscsip_frame_expect expect = {
 			.sync = n & 1 ? f->sync : ISCSIP_FRAME_SYNC,
 			.sequence = f->sequence,
 			.from = n & 2 ? ISCSIP_FRAME_TARGET : ISCSIP_FRAME_INITIATOR,
 			.any_flags = (n & 4) != 0,
+			.standing = (n & 8) != 0,
 		};
 		uint32_t at = 0xdead;
 		int rule = iscsip_frame_check(f, &expect, &at);
@@ -64,6 +65,8 @@ static void check(const struct iscsip_frame *f)
 		must(iscsip_frame_check(f, &expect, NULL) == rule);
 		if (!rule)
 			passed_is_safe(f, expect.from);
+		if (!rule && f->event == ISCSIP_FRAME_XFER && expect.from == ISCSIP_FRAME_INITIATOR)
+			must((f->responder_id == 0) == expect.standing);
 	}
 }
 

@@ -22,6 +22,7 @@ struct peer {
 	uint8_t doors;
 	uint32_t rx_sequence, tx_sequence;
 	struct iscsip_frame heard; /* last frame that the connection sent */
+	struct iscsip_frame said;  /* last one that it was sent, as it was before it was spoilt */
 	uint8_t out[8192];       /* bytes of the connection's that are not a whole frame yet */
 	size_t out_len;
 	size_t data_left;        /* of an XFER that it sends */
@@ -30,13 +31,21 @@ struct peer {
 
 /* --- what the connection sends --- */
 
+/* A NEWC behind which the standing grant wants an XFER. */
+static bool announces(const struct peer *p, const struct iscsip_frame *f)
+{
+	return p->w.tcfg.standing_grant && f->event == ISCSIP_FRAME_NEWC && (f->flags & ISCSIP_FRAME_WRITE);
+}
+
 static void hear(struct peer *p, const uint8_t *bytes, size_t n)
 {
 	while (n) {
+		const struct iscsip_frame before = p->heard;
 		const struct iscsip_frame_expect expect = {
 			.sync = ISCSIP_FRAME_SYNC,
 			.sequence = p->tx_sequence,
 			.from = p->target ? ISCSIP_FRAME_TARGET : ISCSIP_FRAME_INITIATOR,
+			.standing = announces(p, &before),
 		};
 		size_t m = p->data_left ? p->data_left : ISCSIP_FRAME_LEN - p->out_len;
 
@@ -54,6 +63,7 @@ static void hear(struct peer *p, const uint8_t *bytes, size_t n)
 		p->out_len = 0;
 		world_must(iscsip_frame_decode(&p->heard, p->out, ISCSIP_FRAME_LEN) == ISCSIP_OK);
 		world_must(iscsip_frame_check(&p->heard, &expect, NULL) == 0);
+		world_must(!expect.standing || (p->heard.event == ISCSIP_FRAME_XFER && p->heard.originator_id == before.originator_id));
 		p->tx_sequence++;
 		if (p->heard.event == ISCSIP_FRAME_XFER)
 			p->data_left = p->heard.transfer_length;
@@ -140,6 +150,16 @@ static struct iscsip_frame good_frame(struct peer *p, uint8_t how)
 	f.sequence = p->rx_sequence;
 	f.type = ISCSIP_FRAME_CMDS;
 	f.status = 0;
+	if (p->target && announces(p, &p->said) && how < 0xf0) {
+		uint32_t all = p->said.transfer_length, grant = p->w.tcfg.standing_grant;
+
+		f = p->said;
+		f.sequence = p->rx_sequence;
+		f.event = ISCSIP_FRAME_XFER;
+		f.flags = (uint16_t)(ISCSIP_FRAME_WRITE | (all <= grant ? ISCSIP_FRAME_FINAL : 0));
+		f.transfer_length = all < grant ? all : grant;
+		return f;
+	}
 	if (p->target && (how & 3)) {
 		memset(&f.originator_buffer, 0, sizeof f.originator_buffer);
 		memset(&f.responder_buffer, 0, sizeof f.responder_buffer);
@@ -187,6 +207,7 @@ static void say(struct peer *p)
 	if (f.event == ISCSIP_FRAME_XFER)
 		n += f.transfer_length < WORLD_DATA ? f.transfer_length : WORLD_DATA;
 	p->rx_sequence++;
+	p->said = f;
 	say_bytes(p, bytes, n);
 }
 

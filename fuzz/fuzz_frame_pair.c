@@ -176,6 +176,7 @@ static void run_dry(struct pair *p)
 		}
 		world_tidy(&p->w);
 		moved += iscsip_frame_conn_want(p->w.t) & ISCSIP_WANT_TX;
+		moved += p->pipe[0].len && (iscsip_frame_conn_want(p->w.t) & ISCSIP_WANT_RX); /* no longer held */
 	} while (moved);
 }
 

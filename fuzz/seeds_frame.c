@@ -84,7 +84,9 @@ static void headers(void)
 	save("fuzz_frame_codec", "no_data");
 }
 
-/* --- configuration: exchanges, units and bursts of both ends --- */
+/* --- configuration: exchanges (with a standing grant: above 0x80), units and bursts of both ends --- */
+
+#define STANDING(exchanges, hundreds) (0x80u + ((hundreds) << 3) + (exchanges))
 
 static void configure(unsigned exchanges, unsigned units, uint32_t iburst, uint32_t tburst)
 {
@@ -150,6 +152,29 @@ static void target_reads_and_writes(unsigned doors)
 	put(0);
 	listen_all();
 	save("fuzz_frame_conn", doors & 2 ? "target_pushed" : "target_listed");
+}
+
+static void target_takes_data_behind_newc(void)
+{
+	configure(STANDING(4, 3), 4, 1000, 1000);
+	put(0x80);
+	for (int i = 0; i < 2; i++) {
+		put(SAY); /* NEWC of a write */
+		put(0x0a);
+		put_number(i ? 1499 : 199);
+		put(0);
+		put(3 - 2); /* place: named at once */
+		put(SAY); /* its XFER */
+		put(0);
+		put(0);
+		if (i)
+			request(0, 1500);
+		else
+			put(COMPLETE);
+		put(0);
+		listen_all();
+	}
+	save("fuzz_frame_conn", "target_standing");
 }
 
 static void initiator_reads(void)
@@ -231,6 +256,21 @@ static void pair_writes(unsigned faulty)
 	save("fuzz_frame_pair", faulty ? "faulty_pipe" : "write_in_bursts");
 }
 
+static void pair_writes_with_a_standing_grant(void)
+{
+	configure(STANDING(4, 5), 4, 700, 900);
+	put(0);
+	submit(1, false, 400);
+	submit(2, false, 2500);
+	for (int i = 0; i < 4; i++) {
+		move(0, (unsigned)i % 3);
+		put(1); /* place */
+		request(0, 400);
+		move(1, (unsigned)i % 3);
+	}
+	save("fuzz_frame_pair", "write_with_a_standing_grant");
+}
+
 static void pair_fails(void)
 {
 	pair_begin(0);
@@ -253,9 +293,11 @@ int main(int argc, char **argv)
 	headers();
 	target_reads_and_writes(0);
 	target_reads_and_writes(2);
+	target_takes_data_behind_newc();
 	initiator_reads();
 	pair_reads();
 	pair_writes(0);
+	pair_writes_with_a_standing_grant();
 	pair_writes(0xff);
 	pair_fails();
 	return 0;

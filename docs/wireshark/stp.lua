@@ -91,12 +91,19 @@ local function fault_of_answer(buf, event, flags, status)
 	return nil
 end
 
+-- Data that needs no SNDD: an initiator's XFER without responder exchange ID and handle.
+local function is_standing(buf, event)
+	return event == "XFER" and bit.band(buf(18, 2):uint(), 2) ~= 0 and buf(24, 4):uint() == 0 and is_empty(buf)
+end
+
 local function fault_of_ids(buf, event, status)
 	local responder = buf(24, 4):uint()
 
 	if buf(20, 4):uint() == 0 then return "no originator exchange ID" end
 	if event == "NEWC" and responder ~= 0 then return "responder exchange ID in NEWC" end
-	if (event == "SNDD" or event == "XFER") and responder == 0 then return "no responder exchange ID" end
+	if (event == "SNDD" or event == "XFER") and responder == 0 and not is_standing(buf, event) then
+		return "no responder exchange ID"
+	end
 	if event == "CMPT" and responder == 0 and status ~= 0x08 and status ~= 0x28 then
 		return "no responder exchange ID, and no refusal"
 	end
@@ -138,6 +145,8 @@ local function add_buffers(tree, buf, event)
 		handle:append_text(" (sense data)")
 		handle:add(f.key, buf(46, 1))
 		handle:add(f.asc, buf(56, 2))
+	elseif is_standing(buf, event) then
+		handle:append_text(" (standing grant)")
 	elseif event == "SNDD" or (event == "XFER" and bit.band(buf(18, 2):uint(), 2) ~= 0) then
 		handle:append_text(" (handle of the grant)")
 	end

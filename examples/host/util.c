@@ -5,6 +5,7 @@
 #include "util.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,15 @@ uint64_t option_size(const char *option, const char *text)
 
 	if (!parse_size(text, &n))
 		usage_error("%s: '%s' is not a size (a number, perhaps with K, M, G or T)", option, text);
+	return n;
+}
+
+uint64_t option_size_upto(const char *option, const char *text, uint64_t most)
+{
+	uint64_t n = option_size(option, text);
+
+	if (n > most)
+		usage_error("%s: '%s' is more than %" PRIu64 " bytes", option, text, most);
 	return n;
 }
 

@@ -38,6 +38,7 @@ bool parse_number(const char *text, uint64_t lo, uint64_t hi, uint64_t *out);
 /* The same for an option: ends the program with its name where it is wrong. */
 uint64_t option_number(const char *option, const char *text, uint64_t lo, uint64_t hi);
 uint64_t option_size(const char *option, const char *text);
+uint64_t option_size_upto(const char *option, const char *text, uint64_t most);
 /* Seconds, perhaps with a fraction, more than 0 and up to a day. */
 double option_seconds(const char *option, const char *text);
 

@@ -105,10 +105,10 @@ enum iscsip_frame_rule {
 	ISCSIP_FRAME_RULE_RESPONDER_BUFFER = 16, /**< Not the one of the grant, or not zero where it must be. */
 	ISCSIP_FRAME_RULE_LENGTH = 17,          /**< Zero where data is announced, or not zero where there is none. */
 	ISCSIP_FRAME_RULE_EXPECTATION = 18,     /**< More than NEWC announced. */
-	ISCSIP_FRAME_RULE_GRANT = 19,           /**< More than was granted. */
+	ISCSIP_FRAME_RULE_GRANT = 19,           /**< More than was granted, or less than the standing grant. */
 	ISCSIP_FRAME_RULE_BURST = 20,           /**< More than the receiver's limit for one transfer. */
 	ISCSIP_FRAME_RULE_MOVED = 21,           /**< CMPT counts other bytes than were moved. */
-	ISCSIP_FRAME_RULE_ORDER = 22,           /**< Out of order for its exchange. */
+	ISCSIP_FRAME_RULE_ORDER = 22,           /**< Out of order for its exchange, or not the XFER that a NEWC promised. */
 	ISCSIP_FRAME_RULE_CUT = 23,             /**< The stream ended inside a frame or its data; `arg`: bytes missing. */
 	ISCSIP_FRAME_RULE_EXCHANGE_DUE = 24,    /**< An exchange took too long; `arg`: its Originator Exchange ID. */
 	ISCSIP_FRAME_RULE_IDLE = 25,            /**< The connection was idle for too long. */
@@ -135,6 +135,7 @@ struct iscsip_frame_expect {
 	uint32_t sequence;           /**< The number due. */
 	enum iscsip_frame_role from; /**< Who sent it. */
 	bool any_flags;              /**< Flag bits that are reserved are let pass (#ISCSIP_FRAME_CFG_ANY_FLAGS). */
+	bool standing;               /**< An XFER of the initiator is due that uses the standing grant: it names no SNDD. */
 };
 
 /**
@@ -204,6 +205,10 @@ struct iscsip_frame_config {
 	uint32_t idle_timeout_ms;
 	/** Time that an orderly close may take. 0: no limit. Default 5000. */
 	uint32_t close_timeout_ms;
+	/** Bytes at the beginning of every write that need no SNDD: an XFER with them follows the NEWC at once, which spares a
+	 *  round trip. Both ends have to be configured with the same number; 0 to limits.max_burst and limits.max_rx_transfer.
+	 *  Default 0: the exchange of the figures. */
+	uint32_t standing_grant;
 };
 
 /**
@@ -231,7 +236,9 @@ ISCSIP_API size_t iscsip_frame_target_size(const struct iscsip_frame_config *cfg
  * the Lun field in byte 1 of the 8, SAM-5 4.7.4), attribute SIMPLE and a CDB of 16 bytes. In what the frame protocol cannot
  * say, it differs from iSCSI:
  *  - `place` that answers ISCSIP_EAGAIN holds back its own command only, since no data comes before it was granted; `exec`
- *    then comes from inside iscsip_cmd_set_buffer();
+ *    then comes from inside iscsip_cmd_set_buffer(). Where there is a standing grant (iscsip_frame_config.standing_grant), data
+ *    is on its way already: the connection is held until memory is named, and `exec` comes when that data is in it. Data
+ *    for which `place` named no memory is dropped, and iscsip_cmd_set_buffer() answers ISCSIP_ESTATE later;
  *  - iscsip_cmd_request_data() asks for bytes in ascending order: a range that begins beyond what came is asked for from
  *    there on, one that came already is there (ISCSIP_DONE);
  *  - a command that is completed while the initiator still owes granted data is answered when that has come;
@@ -271,7 +278,7 @@ struct iscsip_frame_result {
 	bool refused;       /**< The target opened no exchange for it (TASK SET FULL, BUSY): it was not executed. */
 	uint16_t sense_len; /**< Bytes at `sense`: #ISCSIP_FRAME_SENSE_LEN or 0. */
 	uint8_t sense[16];  /**< The first 16 bytes of fixed-format sense data. */
-	uint32_t moved;     /**< Bytes of data that landed (read) or were put into frames (write). */
+	uint32_t moved;     /**< Bytes of data that landed (read) or were put into frames (write); 0 where it was refused. */
 	uint32_t residual;  /**< Bytes of in_len or out_len that were not moved. */
 };
 

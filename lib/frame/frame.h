@@ -19,7 +19,7 @@
 /* --- queues of exchanges that have frames to send --- */
 
 enum frame_queue {
-	FRAME_Q_CONTROL, /* NEWC, SNDD, CMPT: first in, first out */
+	FRAME_Q_CONTROL, /* NEWC, SNDD, CMPT: first in, first out; an XFER directly behind its NEWC */
 	FRAME_Q_DATA,    /* XFER: one each in turn */
 	FRAME_Q_COUNT
 };
@@ -31,7 +31,8 @@ struct frame_fifo {
 /* What make() did; the item has left its queue before. */
 enum frame_made {
 	FRAME_MADE_LAST, /* at most one frame; nothing more to say now */
-	FRAME_MADE_MORE  /* one XFER, and more to come: to the end of the data queue */
+	FRAME_MADE_MORE, /* one XFER, and more to come: to the end of the data queue */
+	FRAME_MADE_NEXT  /* one NEWC, and its XFER is the next frame: to the front of all */
 };
 
 struct frame_role {
@@ -43,6 +44,8 @@ struct frame_role {
 	enum frame_made (*make)(struct iscsip_frame_conn *c, struct iscsip_frame_item *item);
 	/* A frame with an owner is out and released, or never will be. */
 	void (*gone)(struct iscsip_frame_conn *c, struct tx_unit *u);
+	/* Whether the next header belongs to data that NEWC announced. May be NULL: never. */
+	bool (*standing)(const struct iscsip_frame_conn *c);
 	/* Whether something beside the queues waits for a free unit, and: there is one, let it go. May both be NULL. */
 	bool (*waiting)(const struct iscsip_frame_conn *c);
 	int (*room)(struct iscsip_frame_conn *c);
@@ -114,11 +117,13 @@ int iscsip__frame_leave(struct iscsip_frame_conn *c, int err);
 
 /* The first fatal error; returns its code. */
 int iscsip__frame_fail(struct iscsip_frame_conn *c, int code, unsigned rule, uint32_t arg);
-/* The peer broke a rule; `at` is the offset of the field. */
-int iscsip__frame_refuse(struct iscsip_frame_conn *c, unsigned rule, uint32_t at);
-/* From header(): c->frame.transfer_length bytes of data follow and go to this place. */
+/* The peer broke a rule of a header. */
+int iscsip__frame_refuse(struct iscsip_frame_conn *c, unsigned rule);
+/* From header(): c->frame.transfer_length bytes of data follow and go to this place; NULL: nowhere. */
 void iscsip__frame_expect(struct iscsip_frame_conn *c, const struct iscsip_vec_cursor *place);
 void iscsip__frame_queue(struct iscsip_frame_conn *c, struct iscsip_frame_item *item, enum frame_queue q);
+/* The header byte that a rule is about. */
+uint32_t iscsip__frame_rule_at(unsigned rule);
 /* Something is to be done that the host may not know of: tells it unless a door is being passed. */
 void iscsip__frame_wake(struct iscsip_frame_conn *c);
 /* Stamps the header and makes the unit (from iscsip__tx_slot(), payload and owner filled in) the newest. */
@@ -141,7 +146,7 @@ enum frame_offset {
 #include "frame/frame_fields.def"
 #undef FRAME_NUM
 #undef FRAME_RAW
-	FRAME_AT_END = ISCSIP_FRAME_LEN
+	FRAME_AT_none = 0
 };
 
 #define FRAME_DIRECTION ((uint16_t)(ISCSIP_FRAME_READ | ISCSIP_FRAME_WRITE))

@@ -88,14 +88,14 @@ static int frame_set_buffer(struct iscsip_cmd *cmd, const struct iscsip_vec *vec
 {
 	struct frame_task *k = frame_task_of(cmd);
 
-	if (!(cmd->flags & ISCSIP_CMD_OUT) || k->out_vec || k->state > FRAME_T_EXEC)
+	if (!(cmd->flags & ISCSIP_CMD_OUT) || k->out_vec || k->dropped || k->state > FRAME_T_EXEC)
 		return ISCSIP_ESTATE;
 	if (cnt < 1 || vec_total(vec, cnt) < cmd->out_len)
 		return ISCSIP_EINVAL;
 	k->out_vec = vec;
 	k->out_cnt = cnt;
 	if (k->state == FRAME_T_PLACING && !k->placing)
-		iscsip__frame_exec(k);
+		iscsip__frame_placed(k);
 	return ISCSIP_OK;
 }
 
@@ -202,7 +202,7 @@ static void frame_answer(struct iscsip_frame *f, const struct frame_task *k, uin
 {
 	memset(f, 0, sizeof *f);
 	f->event = event;
-	f->lun = (uint8_t)(k->cmd.lun >> 48);
+	f->lun = frame_task_lun(k);
 	f->flags = frame_task_flags(k);
 	f->originator_id = k->cmd.tag;
 	f->responder_id = frame_task_id(k);

@@ -65,7 +65,8 @@ enum frame_say {
 	FRAME_LEN_SET = 1u << 5,
 	FRAME_LEN_DIR = 1u << 6,
 	FRAME_LEN_ANY = 1u << 7,
-	FRAME_RID_REFUSED = 1u << 8
+	FRAME_RID_REFUSED = 1u << 8,
+	FRAME_STANDING = 1u << 9
 };
 
 struct frame_event_rules {
@@ -89,6 +90,7 @@ static const struct frame_event_rules frame_events[] = {
 #define LEN_DIR FRAME_LEN_DIR
 #define LEN_ANY FRAME_LEN_ANY
 #define RID_REFUSED FRAME_RID_REFUSED
+#define STANDING FRAME_STANDING
 #define FRAME_EVENT(event, from, must, may, say) { ISCSIP_FRAME_##event, ISCSIP_FRAME_##from, must, (must) | (may), say },
 #include "frame/frame_events.def"
 #undef FRAME_EVENT
@@ -105,19 +107,28 @@ static const struct frame_event_rules frame_events[] = {
 #undef LEN_DIR
 #undef LEN_ANY
 #undef RID_REFUSED
+#undef STANDING
 };
 
-static const struct frame_event_rules *frame_find_event(uint32_t event, enum iscsip_frame_role from, bool *known)
+#define FRAME_EVENTS (sizeof frame_events / sizeof frame_events[0])
+
+/* NULL where this side does not send the event. */
+static const struct frame_event_rules *frame_find_event(uint32_t event, const struct iscsip_frame_expect *expect)
 {
-	*known = false;
-	for (size_t i = 0; i < sizeof frame_events / sizeof frame_events[0]; i++) {
-		if (frame_events[i].event != event)
-			continue;
-		*known = true;
-		if (frame_events[i].from == from)
-			return &frame_events[i];
-	}
+	unsigned standing = expect->standing && event == ISCSIP_FRAME_XFER ? FRAME_STANDING : 0;
+
+	for (const struct frame_event_rules *r = frame_events; r < frame_events + FRAME_EVENTS; r++)
+		if (r->event == event && r->from == expect->from && (r->say & FRAME_STANDING) == standing)
+			return r;
 	return NULL;
+}
+
+static int frame_wrong_event(uint32_t event)
+{
+	for (size_t i = 0; i < FRAME_EVENTS; i++)
+		if (frame_events[i].event == event)
+			return ISCSIP_FRAME_RULE_SENDER;
+	return ISCSIP_FRAME_RULE_EVENT;
 }
 
 static bool frame_is_zero(const uint8_t buf[16])
@@ -125,11 +136,10 @@ static bool frame_is_zero(const uint8_t buf[16])
 	return (load_be64(buf) | load_be64(buf + 8)) == 0;
 }
 
-static int frame_check_flags(const struct iscsip_frame *f, const struct frame_event_rules *r, bool any, uint32_t *at)
+static int frame_check_flags(const struct iscsip_frame *f, const struct frame_event_rules *r, bool any)
 {
 	uint16_t flags = any ? f->flags & FRAME_KNOWN : f->flags;
 
-	*at = FRAME_AT_flags;
 	if (flags & ~(r->may | FRAME_DIRECTION))
 		return ISCSIP_FRAME_RULE_FLAGS;
 	flags &= FRAME_DIRECTION;
@@ -138,17 +148,14 @@ static int frame_check_flags(const struct iscsip_frame *f, const struct frame_ev
 	return ISCSIP_FRAME_RULE_NONE;
 }
 
-static int frame_check_status(const struct iscsip_frame *f, const struct frame_event_rules *r, uint32_t *at)
+static int frame_check_status(const struct iscsip_frame *f, const struct frame_event_rules *r)
 {
 	bool may = (r->say & FRAME_STATUS) || ((r->say & FRAME_STATUS_FINAL) && (f->flags & ISCSIP_FRAME_FINAL));
 
-	*at = FRAME_AT_status;
 	if (f->status && !may)
 		return ISCSIP_FRAME_RULE_STATUS;
-	if ((f->flags & ISCSIP_FRAME_SENSE) && f->status != SAM_CHECK_CONDITION) {
-		*at = FRAME_AT_flags;
+	if ((f->flags & ISCSIP_FRAME_SENSE) && f->status != SAM_CHECK_CONDITION)
 		return ISCSIP_FRAME_RULE_SENSE;
-	}
 	return ISCSIP_FRAME_RULE_NONE;
 }
 
@@ -162,24 +169,18 @@ static bool frame_wrong_responder(const struct iscsip_frame *f, const struct fra
 	return (r->say & FRAME_RID_SET) != 0;
 }
 
-static int frame_check_handles(const struct iscsip_frame *f, const struct frame_event_rules *r, uint32_t *at)
+static int frame_check_handles(const struct iscsip_frame *f, const struct frame_event_rules *r)
 {
-	if (f->originator_id == 0) {
-		*at = FRAME_AT_originator_id;
+	if (f->originator_id == 0)
 		return ISCSIP_FRAME_RULE_ORIGINATOR_ID;
-	}
-	if (frame_wrong_responder(f, r)) {
-		*at = FRAME_AT_responder_id;
+	if (frame_wrong_responder(f, r))
 		return ISCSIP_FRAME_RULE_RESPONDER_ID;
-	}
-	if (!(r->say & FRAME_HANDLE) && !(f->flags & ISCSIP_FRAME_SENSE) && !frame_is_zero(f->responder_buffer)) {
-		*at = FRAME_AT_responder_buffer;
+	if (!(r->say & FRAME_HANDLE) && !(f->flags & ISCSIP_FRAME_SENSE) && !frame_is_zero(f->responder_buffer))
 		return ISCSIP_FRAME_RULE_RESPONDER_BUFFER;
-	}
 	return ISCSIP_FRAME_RULE_NONE;
 }
 
-static int frame_check_length(const struct iscsip_frame *f, const struct frame_event_rules *r, uint32_t *at)
+static int frame_check_length(const struct iscsip_frame *f, const struct frame_event_rules *r)
 {
 	bool data = (f->flags & FRAME_DIRECTION) != 0;
 	bool wrong;
@@ -190,50 +191,55 @@ static int frame_check_length(const struct iscsip_frame *f, const struct frame_e
 		wrong = (f->transfer_length != 0) != data;
 	else
 		wrong = f->transfer_length != 0 && !data;
-	*at = FRAME_AT_transfer_length;
 	return wrong ? ISCSIP_FRAME_RULE_LENGTH : ISCSIP_FRAME_RULE_NONE;
 }
 
 /* What makes it a frame of this connection at all. */
-static int frame_check_envelope(const struct iscsip_frame *f, const struct iscsip_frame_expect *expect, uint32_t *at)
+static int frame_check_envelope(const struct iscsip_frame *f, const struct iscsip_frame_expect *expect)
 {
-	*at = FRAME_AT_sync;
 	if (f->sync != expect->sync)
 		return ISCSIP_FRAME_RULE_SYNC;
-	*at = FRAME_AT_sync_end;
 	if (f->sync_end != expect->sync)
 		return ISCSIP_FRAME_RULE_SYNC_END;
-	*at = FRAME_AT_sequence;
 	if (f->sequence != expect->sequence)
 		return ISCSIP_FRAME_RULE_SEQUENCE;
-	*at = FRAME_AT_type;
 	return f->type != ISCSIP_FRAME_CMDS ? ISCSIP_FRAME_RULE_TYPE : ISCSIP_FRAME_RULE_NONE;
+}
+
+static int frame_check_all(const struct iscsip_frame *f, const struct iscsip_frame_expect *expect)
+{
+	const struct frame_event_rules *r;
+	int rule = frame_check_envelope(f, expect);
+
+	if (rule)
+		return rule;
+	r = frame_find_event(f->event, expect);
+	if (!r)
+		return frame_wrong_event(f->event);
+	rule = frame_check_flags(f, r, expect->any_flags);
+	if (!rule)
+		rule = frame_check_status(f, r);
+	if (!rule)
+		rule = frame_check_handles(f, r);
+	return rule ? rule : frame_check_length(f, r);
+}
+
+uint32_t iscsip__frame_rule_at(unsigned rule)
+{
+	static const uint8_t at[] = {
+#define FRAME_RULE(name, field, words) [ISCSIP_FRAME_RULE_##name] = FRAME_AT_##field,
+#include "frame/frame_rules.def"
+#undef FRAME_RULE
+	};
+
+	return at[rule];
 }
 
 int iscsip_frame_check(const struct iscsip_frame *f, const struct iscsip_frame_expect *expect, uint32_t *at)
 {
-	const struct frame_event_rules *r;
-	uint32_t nowhere;
-	bool known;
-	int rule;
+	int rule = frame_check_all(f, expect);
 
-	if (!at)
-		at = &nowhere;
-	rule = frame_check_envelope(f, expect, at);
-	if (rule)
-		return rule;
-	*at = FRAME_AT_event;
-	r = frame_find_event(f->event, expect->from, &known);
-	if (!r)
-		return known ? ISCSIP_FRAME_RULE_SENDER : ISCSIP_FRAME_RULE_EVENT;
-	rule = frame_check_flags(f, r, expect->any_flags, at);
-	if (!rule)
-		rule = frame_check_status(f, r, at);
-	if (!rule)
-		rule = frame_check_handles(f, r, at);
-	if (!rule)
-		rule = frame_check_length(f, r, at);
-	if (!rule)
-		*at = 0;
+	if (at)
+		*at = iscsip__frame_rule_at((unsigned)rule);
 	return rule;
 }

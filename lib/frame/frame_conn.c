@@ -47,6 +47,8 @@ int iscsip_frame_config_check(const struct iscsip_frame_config *cfg)
 		return ISCSIP_EINVAL;
 	if (l->max_burst < 1 || l->max_rx_transfer < 1)
 		return ISCSIP_EINVAL;
+	if (cfg->standing_grant > l->max_burst || cfg->standing_grant > l->max_rx_transfer)
+		return ISCSIP_EINVAL;
 	if (cfg->host && cfg->host->struct_size < sizeof *cfg->host)
 		return ISCSIP_EINVAL;
 	return ISCSIP_OK;
@@ -93,9 +95,9 @@ int iscsip__frame_fail(struct iscsip_frame_conn *c, int code, unsigned rule, uin
 	return c->error.code;
 }
 
-int iscsip__frame_refuse(struct iscsip_frame_conn *c, unsigned rule, uint32_t at)
+int iscsip__frame_refuse(struct iscsip_frame_conn *c, unsigned rule)
 {
-	return iscsip__frame_fail(c, ISCSIP_EPROTO, rule, at);
+	return iscsip__frame_fail(c, ISCSIP_EPROTO, rule, iscsip__frame_rule_at(rule));
 }
 
 /* --- doors --- */

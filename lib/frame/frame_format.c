@@ -72,7 +72,7 @@ int iscsip_frame_format(const struct iscsip_frame *f, char *dst, size_t cap)
 const char *iscsip_frame_rule_text(unsigned rule)
 {
 	static const char *const texts[] = {
-#define FRAME_RULE(name, words) [ISCSIP_FRAME_RULE_##name] = words,
+#define FRAME_RULE(name, field, words) [ISCSIP_FRAME_RULE_##name] = words,
 #include "frame/frame_rules.def"
 #undef FRAME_RULE
 	};

@@ -6,9 +6,10 @@
  *     IDLE -- submit --> QUEUED -- NEWC made --> OPEN -- last XFER in, or CMPT --> ENDED -- nothing in flight --> IDLE
  *
  * OPEN covers the rounds of a write: a grant (SNDD) is answered by XFERs whose lengths add up to it before the next grant or
- * the completion may come. For a read, `at` walks over in_vec as XFERs land; for a write, over out_vec as XFERs are made.
+ * the completion may come. Where the ends agreed on a standing grant, NEWC is the first grant of a write. For a read, `at`
+ * walks over in_vec as XFERs land; for a write, over out_vec as XFERs are made.
  *
- * Invariants: grant > 0 only in OPEN of a write, and then the exchange is in the data queue; made <= in_len or out_len;
+ * Invariants: grant > 0 only in OPEN of a write, and then the exchange is in a queue; made <= in_len or out_len;
  * in_flight counts the frames made of it that the transport may still read. `done` is called once for each submit.
  */
 #include "frame/frame.h"
@@ -130,6 +131,7 @@ static void frame_begin(struct frame_initiator *in, struct iscsip_frame_exchange
 	x->due = frame_after(c, x->timeout_ms ? x->timeout_ms : c->cfg->exchange_timeout_ms);
 	x->newc_end = UINT64_MAX;
 	x->responder_id = x->grant = x->made = 0;
+	memset(x->responder_buffer, 0, sizeof x->responder_buffer);
 	x->in_flight = 0;
 	x->state = FRAME_X_QUEUED;
 	memset(&x->result, 0, sizeof x->result);
@@ -182,7 +184,8 @@ static enum frame_made frame_make_newc(struct iscsip_frame_conn *c, struct iscsi
 	x->state = FRAME_X_OPEN;
 	iscsip__frame_seal(c, u, &f);
 	x->newc_end = c->tx_made;
-	return FRAME_MADE_LAST;
+	x->grant = x->out_len < c->cfg->standing_grant ? x->out_len : c->cfg->standing_grant;
+	return x->grant ? FRAME_MADE_NEXT : FRAME_MADE_LAST;
 }
 
 /* As much of the grant as one transfer may have. */
@@ -233,13 +236,13 @@ static int frame_check_echo(struct iscsip_frame_conn *c, const struct iscsip_fra
 	const struct iscsip_frame *f = &c->frame;
 
 	if ((f->flags & FRAME_DIRECTION) != frame_exchange_flags(x))
-		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_DATA_DIRECTION, FRAME_AT_flags);
+		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_DATA_DIRECTION);
 	if (f->lun != x->lun)
-		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_LUN, FRAME_AT_lun);
+		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_LUN);
 	if (x->responder_id && f->responder_id != x->responder_id)
-		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_RESPONDER_ID, FRAME_AT_responder_id);
+		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_RESPONDER_ID);
 	if (memcmp(f->originator_buffer, x->cdb, sizeof x->cdb) != 0)
-		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_ORIGINATOR_BUFFER, FRAME_AT_originator_buffer);
+		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_ORIGINATOR_BUFFER);
 	return ISCSIP_OK;
 }
 
@@ -249,9 +252,9 @@ static int frame_check_amount(struct iscsip_frame_conn *c, const struct iscsip_f
 	uint32_t len = c->frame.transfer_length;
 
 	if (len > frame_expected(x) - x->made)
-		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_EXPECTATION, FRAME_AT_transfer_length);
+		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_EXPECTATION);
 	if (len > c->cfg->limits.max_rx_transfer)
-		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_BURST, FRAME_AT_transfer_length);
+		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_BURST);
 	return ISCSIP_OK;
 }
 
@@ -260,7 +263,7 @@ static int frame_got_sndd(struct iscsip_frame_conn *c, struct iscsip_frame_excha
 	int err;
 
 	if (x->grant)
-		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_ORDER, FRAME_AT_event);
+		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_ORDER);
 	err = frame_check_amount(c, x);
 	if (err)
 		return err;
@@ -293,13 +296,16 @@ static void frame_keep_status(struct iscsip_frame_exchange *x, const struct iscs
 static int frame_got_cmpt(struct iscsip_frame_conn *c, struct iscsip_frame_exchange *x)
 {
 	const struct iscsip_frame *f = &c->frame;
+	bool refused = f->responder_id == 0;
 
 	if (x->grant)
-		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_ORDER, FRAME_AT_event);
-	if (f->transfer_length != x->made)
-		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_MOVED, FRAME_AT_transfer_length);
-	x->result.refused = f->responder_id == 0;
-	c->stats.refused += x->result.refused;
+		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_ORDER);
+	if (f->transfer_length != (refused ? 0 : x->made))
+		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_MOVED);
+	x->result.refused = refused;
+	c->stats.refused += refused;
+	if (refused)
+		x->made = 0; /* what went by the standing grant was dropped */
 	frame_keep_status(x, f);
 	frame_end(frame_initiator_of(c), x, ISCSIP_OK);
 	return ISCSIP_OK;
@@ -311,7 +317,7 @@ static int frame_initiator_header(struct iscsip_frame_conn *c)
 	int err;
 
 	if (!x)
-		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_ORIGINATOR_ID, FRAME_AT_originator_id);
+		return iscsip__frame_refuse(c, ISCSIP_FRAME_RULE_ORIGINATOR_ID);
 	err = frame_check_echo(c, x);
 	if (err)
 		return err;

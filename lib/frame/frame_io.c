@@ -4,8 +4,9 @@
  * of stream/; what stands here is the sequence, the trace, and in which order exchanges send.
  *
  * A frame is made only when the host asks for bytes and a unit is free, so the order on the wire is the order of the
- * sequence numbers. Control frames go first, then one XFER of each exchange in turn. No more is made than the list given
- * by the host has room for and than TX_AHEAD bytes: what is made cannot be overtaken any more.
+ * sequence numbers. Control frames go first, then one XFER of each exchange in turn; the XFER that uses a standing grant goes
+ * directly behind its NEWC. No more is made than the list given by the host has room for and than TX_AHEAD bytes: what is
+ * made cannot be overtaken any more.
  *
  * Invariant: an item is in at most one queue, and leaves it before the role makes its frame.
  */
@@ -41,15 +42,15 @@ static int frame_rx_header(void *owner, const uint8_t *hdr, uint32_t len)
 		.sequence = c->rx_sequence,
 		.from = c->role->peer,
 		.any_flags = (c->cfg->flags & ISCSIP_FRAME_CFG_ANY_FLAGS) != 0,
+		.standing = c->role->standing && c->role->standing(c),
 	};
-	uint32_t at;
 	int rule, err;
 
 	(void)iscsip_frame_decode(&c->frame, hdr, len);
 	frame_trace(c, ISCSIP_TRACE_RX_HEADER, hdr, len);
-	rule = iscsip_frame_check(&c->frame, &expect, &at);
+	rule = iscsip_frame_check(&c->frame, &expect, NULL);
 	if (rule) {
-		err = iscsip__frame_refuse(c, (unsigned)rule, at);
+		err = iscsip__frame_refuse(c, (unsigned)rule);
 	} else {
 		c->rx_sequence++;
 		c->stats.rx_frames++;
@@ -159,6 +160,19 @@ void iscsip__frame_queue(struct iscsip_frame_conn *c, struct iscsip_frame_item *
 	iscsip__frame_wake(c);
 }
 
+/* What left the front of all a moment ago goes back there. */
+static void frame_queue_first(struct iscsip_frame_conn *c, struct iscsip_frame_item *item)
+{
+	struct frame_fifo *f = &c->queue[FRAME_Q_CONTROL];
+
+	if (frame_over(c))
+		return;
+	item->next = f->first;
+	item->queued = true;
+	f->last = f->first ? f->last : item;
+	f->first = item;
+}
+
 static struct iscsip_frame_item *frame_next_item(struct iscsip_frame_conn *c)
 {
 	for (unsigned q = 0; q < FRAME_Q_COUNT; q++) {
@@ -233,8 +247,12 @@ static int frame_fill(struct iscsip_frame_conn *c, unsigned frames)
 
 	while (!err && !tx_full(&c->tx) && c->tx.unsent < frames && c->tx.to_send < FRAME_TX_AHEAD &&
 	       (item = frame_next_item(c)) != NULL) {
-		if (c->role->make(c, item) == FRAME_MADE_MORE)
+		enum frame_made made = c->role->make(c, item);
+
+		if (made == FRAME_MADE_MORE)
 			iscsip__frame_queue(c, item, FRAME_Q_DATA);
+		else if (made == FRAME_MADE_NEXT)
+			frame_queue_first(c, item);
 	}
 	return err;
 }
@@ -353,10 +371,13 @@ int iscsip_frame_conn_run(struct iscsip_frame_conn *c, const struct iscsip_trans
 	int err;
 
 	do {
+		bool held = c->rx.held;
+
 		moved = false;
 		err = iscsip_frame_conn_want(c) & ISCSIP_WANT_RX ? frame_run_receive(c, t, now, &moved) : ISCSIP_OK;
 		if (!err && (iscsip_frame_conn_want(c) & ISCSIP_WANT_TX))
 			err = frame_run_send(c, t, now, &moved);
+		moved = moved || (held && !c->rx.held);
 	} while (!err && moved);
 	if (err)
 		return err;

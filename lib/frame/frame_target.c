@@ -6,6 +6,9 @@
  *     FREE -- NEWC --> PLACING -- memory named, or none wanted --> EXEC -- complete --> COMPLETE -- last frame made -->
  *     ANSWERED -- that frame is out and released --> FREE
  *
+ * With a standing grant, a write leaves PLACING only when the XFER behind its NEWC is in: that XFER is the next frame, so the
+ * connection and not the task remembers that it is due.
+ *
  * A responder exchange ID is the index of a task and its generation. Originator IDs stand in a hash table, only to find one
  * that is used twice. Granted data comes by the tag table: the grant's tag stands in the Responder Buffer, which the
  * initiator's XFER echoes.
@@ -14,7 +17,7 @@
  * that, receiving is held until there is one. So what a peer can make us hold is the tasks, the units and one header.
  *
  * Invariants: each task that is not FREE is counted in c.open, and is in its bucket until it is ANSWERED; a tag is bound
- * exactly while `granted`.
+ * exactly while `granted`; receiving is held for at most one of `refusing` and a standing grant's place.
  */
 #include "base/bytes.h"
 #include "frame/frame_target.h"
@@ -49,21 +52,19 @@ static void frame_leave_bucket(struct frame_target *t, const struct frame_task *
 static struct frame_task *frame_take_task(struct frame_target *t)
 {
 	uint16_t none = t->c.cfg->limits.max_exchanges;
-	uint16_t generation = 0;
 	struct frame_task *k;
 
 	if (t->first_free < none) {
 		k = &t->tasks[t->first_free];
 		t->first_free = k->next_free;
-		generation = k->generation;
 	} else if (t->used < none) {
 		k = &t->tasks[t->used++];
+		k->owner = t;
+		k->generation = 0;
 	} else {
 		return NULL;
 	}
-	memset(k, 0, sizeof *k);
-	k->owner = t;
-	k->generation = generation;
+	memset((uint8_t *)k + FRAME_TASK_ZERO, 0, sizeof *k - FRAME_TASK_ZERO);
 	k->due = ISCSIP_TIME_NEVER;
 	return k;
 }
@@ -112,9 +113,9 @@ static void frame_answer_refused(struct frame_target *t)
 	t->refusing = false;
 }
 
+/* The command in `refused` has come to its end. */
 static int frame_refuse_newc(struct frame_target *t)
 {
-	t->refused = t->c.frame;
 	if (!tx_full(&t->c.tx)) {
 		frame_answer_refused(t);
 		return ISCSIP_OK;
@@ -126,12 +127,26 @@ static int frame_refuse_newc(struct frame_target *t)
 
 static bool frame_target_waiting(const struct iscsip_frame_conn *c)
 {
-	return frame_target_of(c)->refusing;
+	const struct frame_target *t = frame_target_of(c);
+
+	return t->refusing || t->named;
+}
+
+static void frame_data_due(struct frame_task *k)
+{
+	k->due = frame_after(&k->owner->c, k->owner->c.cfg->exchange_timeout_ms);
+	iscsip__frame_due(&k->owner->c, k->due);
 }
 
 static int frame_target_room(struct iscsip_frame_conn *c)
 {
-	frame_answer_refused(frame_target_of(c));
+	struct frame_target *t = frame_target_of(c);
+
+	if (t->refusing)
+		frame_answer_refused(t);
+	if (t->named)
+		frame_data_due(t->standing.task);
+	t->named = false;
 	return iscsip__rx_resume(&c->rx);
 }
 
@@ -140,6 +155,7 @@ static void frame_fill_task(struct frame_task *k)
 	const struct iscsip_frame *f = &k->owner->c.frame;
 
 	memcpy(k->cdb, f->originator_buffer, sizeof k->cdb);
+	memset(&k->cmd, 0, sizeof k->cmd);
 	k->cmd.port = &iscsip__frame_port;
 	k->cmd.nexus = k->owner->c.user;
 	k->cmd.lun = (uint64_t)f->lun << 48;
@@ -157,26 +173,59 @@ static void frame_fill_task(struct frame_task *k)
 	}
 }
 
-/* With outgoing data the device server is asked for its memory before it executes (A23). */
+/* Memory is there, or none is needed: the device server's turn. */
+static void frame_exec(struct frame_task *k)
+{
+	k->state = FRAME_T_EXEC;
+	k->owner->ops->exec(k->owner->ops_user, &k->cmd);
+}
+
+/* Data behind the NEWC in hand that needs no SNDD. */
+static uint32_t frame_standing_len(const struct frame_target *t)
+{
+	const struct iscsip_frame *f = &t->c.frame;
+	uint32_t grant = t->c.cfg->standing_grant;
+
+	if (!(f->flags & ISCSIP_FRAME_WRITE))
+		return 0;
+	return f->transfer_length < grant ? f->transfer_length : grant;
+}
+
+/* With outgoing data the device server is asked for its memory before it executes (A23). Where that comes later, data that
+ * is on its way already waits in the transport. */
 static void frame_begin_task(struct frame_task *k)
 {
 	struct frame_target *t = k->owner;
-	int err = ISCSIP_OK;
+	bool later = false;
 
 	k->state = FRAME_T_PLACING;
 	if ((k->cmd.flags & ISCSIP_CMD_OUT) && t->ops->place) {
 		k->placing = true;
-		err = t->ops->place(t->ops_user, &k->cmd);
+		later = t->ops->place(t->ops_user, &k->cmd) == ISCSIP_EAGAIN && !k->out_vec;
 		k->placing = false;
 	}
-	if (err != ISCSIP_EAGAIN || k->out_vec)
-		iscsip__frame_exec(k);
+	t->standing.len = frame_standing_len(t);
+	t->standing.task = k;
+	if (later && t->standing.len) {
+		rx_hold(&t->c.rx);
+	} else if (t->standing.len) {
+		k->dropped = !k->out_vec;
+		frame_data_due(k);
+	} else if (!later) {
+		frame_exec(k);
+	}
 }
 
-void iscsip__frame_exec(struct frame_task *k)
+void iscsip__frame_placed(struct frame_task *k)
 {
-	k->state = FRAME_T_EXEC;
-	k->owner->ops->exec(k->owner->ops_user, &k->cmd);
+	struct frame_target *t = k->owner;
+
+	if (t->standing.len == 0 || t->standing.task != k) {
+		frame_exec(k);
+		return;
+	}
+	t->named = true;
+	iscsip__frame_wake(&t->c);
 }
 
 static int frame_got_newc(struct frame_target *t)
@@ -186,10 +235,14 @@ static int frame_got_newc(struct frame_target *t)
 	uint16_t *bucket;
 
 	if (frame_id_in_use(t, id))
-		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_ORIGINATOR_ID, FRAME_AT_originator_id);
+		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_ORIGINATOR_ID);
 	k = t->c.state == FRAME_CLOSING ? NULL : frame_take_task(t);
-	if (!k)
-		return frame_refuse_newc(t);
+	if (!k) {
+		t->refused = t->c.frame;
+		t->standing.len = frame_standing_len(t);
+		t->standing.task = NULL;
+		return t->standing.len ? ISCSIP_OK : frame_refuse_newc(t);
+	}
 	frame_fill_task(k);
 	bucket = &t->buckets[frame_bucket(t, id)];
 	k->next_in_bucket = *bucket;
@@ -222,19 +275,24 @@ static struct frame_task *frame_find_task(struct frame_target *t, uint32_t id)
 }
 
 /* What the frame repeats of its NEWC. */
-static int frame_check_repeat(struct frame_target *t, const struct frame_task *k)
+static int frame_check_repeat(struct frame_target *t, uint16_t direction, uint8_t lun, uint32_t id, const uint8_t cdb[16])
 {
 	const struct iscsip_frame *f = &t->c.frame;
 
-	if ((f->flags & FRAME_DIRECTION) != frame_task_flags(k))
-		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_DATA_DIRECTION, FRAME_AT_flags);
-	if ((uint64_t)f->lun << 48 != k->cmd.lun)
-		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_LUN, FRAME_AT_lun);
-	if (f->originator_id != k->cmd.tag)
-		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_ORIGINATOR_ID, FRAME_AT_originator_id);
-	if (memcmp(f->originator_buffer, k->cdb, sizeof k->cdb) != 0)
-		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_ORIGINATOR_BUFFER, FRAME_AT_originator_buffer);
+	if ((f->flags & FRAME_DIRECTION) != direction)
+		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_DATA_DIRECTION);
+	if (f->lun != lun)
+		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_LUN);
+	if (f->originator_id != id)
+		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_ORIGINATOR_ID);
+	if (memcmp(f->originator_buffer, cdb, sizeof f->originator_buffer) != 0)
+		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_ORIGINATOR_BUFFER);
 	return ISCSIP_OK;
+}
+
+static int frame_check_task(struct frame_target *t, const struct frame_task *k)
+{
+	return frame_check_repeat(t, frame_task_flags(k), frame_task_lun(k), k->cmd.tag, k->cdb);
 }
 
 /* What the frame announces, against the grant. */
@@ -245,16 +303,16 @@ static int frame_check_grant(struct frame_target *t, const struct frame_task *k)
 	uint8_t handle[16];
 
 	if (!k->grant)
-		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_ORDER, FRAME_AT_event);
+		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_ORDER);
 	iscsip__frame_handle(handle, k);
 	if (memcmp(f->responder_buffer, handle, sizeof handle) != 0)
-		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_RESPONDER_BUFFER, FRAME_AT_responder_buffer);
+		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_RESPONDER_BUFFER);
 	if (f->transfer_length > k->grant)
-		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_GRANT, FRAME_AT_transfer_length);
+		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_GRANT);
 	if (f->transfer_length > t->c.cfg->limits.max_rx_transfer)
-		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_BURST, FRAME_AT_transfer_length);
+		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_BURST);
 	if (final != (k->moved + f->transfer_length == k->cmd.out_len))
-		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_FINAL, FRAME_AT_flags);
+		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_FINAL);
 	return ISCSIP_OK;
 }
 
@@ -272,7 +330,7 @@ static int frame_place_data(struct frame_target *t, struct frame_task *k)
 	struct iscsip_ddp_hit hit;
 
 	if (iscsip_ddp_place(t->ddp, &q, &hit) != ISCSIP_OK)
-		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_RESPONDER_BUFFER, FRAME_AT_responder_buffer);
+		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_RESPONDER_BUFFER);
 	k->grant -= q.len;
 	t->receiving = k;
 	iscsip__frame_expect(&t->c, &hit.at);
@@ -285,17 +343,66 @@ static int frame_got_data(struct frame_target *t)
 	int err;
 
 	if (!k)
-		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_RESPONDER_ID, FRAME_AT_responder_id);
-	err = frame_check_repeat(t, k);
+		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_RESPONDER_ID);
+	err = frame_check_task(t, k);
 	if (!err)
 		err = frame_check_grant(t, k);
 	return err ? err : frame_place_data(t, k);
+}
+
+/* --- the XFER behind a NEWC --- */
+
+static int frame_check_standing(struct frame_target *t)
+{
+	const struct frame_task *k = t->standing.task;
+	const struct iscsip_frame *f = &t->c.frame, *newc = &t->refused;
+	uint32_t all = k ? k->cmd.out_len : newc->transfer_length;
+	int err;
+
+	if (f->event != ISCSIP_FRAME_XFER)
+		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_ORDER);
+	err = k ? frame_check_task(t, k)
+		: frame_check_repeat(t, newc->flags & FRAME_DIRECTION, newc->lun, newc->originator_id, newc->originator_buffer);
+	if (err)
+		return err;
+	if (f->transfer_length != t->standing.len)
+		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_GRANT);
+	if (((f->flags & ISCSIP_FRAME_FINAL) != 0) != (f->transfer_length == all))
+		return iscsip__frame_refuse(&t->c, ISCSIP_FRAME_RULE_FINAL);
+	return ISCSIP_OK;
+}
+
+/* It came without a tag: its place is the beginning of the memory that the command has. */
+static int frame_got_standing(struct frame_target *t)
+{
+	struct frame_task *k = t->standing.task;
+	int err = frame_check_standing(t);
+
+	if (err)
+		return err;
+	t->standing.len = 0;
+	t->receiving = k;
+	if (k && k->out_vec) {
+		const struct iscsip_vec_cursor at = cursor_make(k->out_vec, k->out_cnt, 0);
+
+		iscsip__frame_expect(&t->c, &at);
+	} else {
+		iscsip__frame_expect(&t->c, NULL);
+	}
+	return ISCSIP_OK;
+}
+
+static bool frame_target_standing(const struct iscsip_frame_conn *c)
+{
+	return frame_target_of(c)->standing.len != 0;
 }
 
 static int frame_target_header(struct iscsip_frame_conn *c)
 {
 	struct frame_target *t = frame_target_of(c);
 
+	if (t->standing.len)
+		return frame_got_standing(t);
 	return c->frame.event == ISCSIP_FRAME_NEWC ? frame_got_newc(t) : frame_got_data(t);
 }
 
@@ -304,10 +411,15 @@ static int frame_target_payload(struct iscsip_frame_conn *c)
 	struct frame_target *t = frame_target_of(c);
 	struct frame_task *k = t->receiving;
 
+	c->stats.out_bytes += c->frame.transfer_length;
+	if (!k)
+		return frame_refuse_newc(t);
 	t->receiving = NULL;
 	k->moved += c->frame.transfer_length;
-	c->stats.out_bytes += c->frame.transfer_length;
-	if (k->grant == 0) {
+	if (k->state == FRAME_T_PLACING) {
+		k->due = ISCSIP_TIME_NEVER;
+		frame_exec(k);
+	} else if (k->grant == 0) {
 		(void)iscsip_ddp_release(t->ddp, k->tag);
 		iscsip__frame_granted(k);
 	}
@@ -324,7 +436,7 @@ static iscsip_time frame_target_earliest(const struct iscsip_frame_conn *c, uint
 	for (unsigned i = 0; i < t->used; i++) {
 		const struct frame_task *k = &t->tasks[i];
 
-		if (k->granted && k->due < first) {
+		if (k->due < first) {
 			first = k->due;
 			*id = k->cmd.tag;
 		}
@@ -348,6 +460,7 @@ static const struct frame_role frame_target_role = {
 	.payload = frame_target_payload,
 	.make = iscsip__frame_target_make,
 	.gone = iscsip__frame_target_gone,
+	.standing = frame_target_standing,
 	.waiting = frame_target_waiting,
 	.room = frame_target_room,
 	.earliest = frame_target_earliest,
@@ -387,7 +500,8 @@ static struct frame_target *frame_target_carve(struct arena *a, const struct isc
 	t->first_free = n;
 	t->used = 0;
 	t->receiving = NULL;
-	t->refusing = false;
+	t->standing.len = 0;
+	t->refusing = t->named = false;
 	return t;
 }
 

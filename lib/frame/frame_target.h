@@ -21,28 +21,39 @@ enum frame_task_state {
 struct frame_task {
 	struct iscsip_cmd cmd;
 	struct frame_target *owner;
-	struct iscsip_frame_item item;
 	uint8_t cdb[16];
-	const struct iscsip_vec *out_vec; /* place of the data-out, NULL: none named */
-	int out_cnt;
 	struct iscsip_vec_cursor piece;   /* data-in being sent */
-	uint32_t piece_left;              /* of it not yet in frames */
-	uint32_t moved;                   /* data-in put into frames, or data-out received */
-	uint32_t asked;                   /* the device server wants data-out up to here */
-	uint32_t grant, grant_off;        /* granted and not yet announced by XFER; offset where the grant began */
+	iscsip_time due;                  /* the granted data, the standing grant's too; NEVER where none is to come */
+	uint32_t grant_off;               /* where the grant began */
 	uint32_t tag;                     /* of the grant */
-	iscsip_time due;                  /* the granted data; NEVER without a grant */
+	int out_cnt;                      /* pieces of out_vec */
 	uint16_t generation;
 	uint16_t next_free, next_in_bucket;
+	uint8_t status;
+	uint8_t sense[ISCSIP_FRAME_SENSE_LEN];
+	/* --- from here on all is zero when a task begins (FRAME_TASK_ZERO) --- */
+	struct iscsip_frame_item item;
+	const struct iscsip_vec *out_vec; /* place of the data-out, NULL: none named */
+	uint32_t piece_left;              /* of the piece, not yet in frames */
+	uint32_t moved;                   /* data-in put into frames, or data-out received */
+	uint32_t asked;                   /* the device server wants data-out up to here */
+	uint32_t grant;                   /* granted and not yet announced by XFER */
 	uint16_t in_flight;
 	uint8_t state;
-	uint8_t status;
 	bool placing;                     /* inside the place callback */
 	bool piece_open;                  /* sent() is due for the piece */
 	bool piece_last;                  /* the device server said so */
-	bool granted;                     /* grant data is still to come, wholly or in part */
+	bool granted;                     /* data that SNDD asked for is still to come, wholly or in part */
+	bool dropped;                     /* data of the standing grant came before memory was named */
 	bool has_sense;
-	uint8_t sense[ISCSIP_FRAME_SENSE_LEN];
+};
+
+#define FRAME_TASK_ZERO offsetof(struct frame_task, item)
+
+/* The XFER that the last NEWC announced: the next frame (docs/frame-protocol.md 5.8). */
+struct frame_standing {
+	uint32_t len;            /* bytes; 0: none is due */
+	struct frame_task *task; /* whose; NULL: of the command in `refused`, to be dropped */
 };
 
 struct frame_target {
@@ -55,7 +66,9 @@ struct frame_target {
 	uint16_t bucket_mask;
 	uint16_t first_free, used;
 	struct frame_task *receiving;
+	struct frame_standing standing;
 	bool refusing;               /* `refused` waits for a free unit, and receiving is held */
+	bool named;                  /* memory was named that receiving is held for */
 	struct iscsip_frame refused;
 };
 
@@ -80,10 +93,15 @@ static inline uint16_t frame_task_flags(const struct frame_task *k)
 			  (k->cmd.flags & ISCSIP_CMD_OUT ? ISCSIP_FRAME_WRITE : 0));
 }
 
+static inline uint8_t frame_task_lun(const struct frame_task *k)
+{
+	return (uint8_t)(k->cmd.lun >> 48);
+}
+
 extern const struct iscsip_cmd_port iscsip__frame_port;
 
-/* Memory is there, or none is needed: the device server's turn. */
-void iscsip__frame_exec(struct frame_task *k);
+/* Memory for a task in PLACING was named after all. */
+void iscsip__frame_placed(struct frame_task *k);
 /* The last frame is made: the initiator may use its exchange ID again as soon as that has arrived. */
 void iscsip__frame_answered(struct frame_task *k);
 /* The task is over and nothing reads its memory. */

@@ -98,7 +98,8 @@ static int place(void *user, struct iscsip_cmd *cmd)
 	say(r->log, sizeof r->log, "place");
 	if (r->manner.place_later)
 		return ISCSIP_EAGAIN;
-	frame_rig_place(op);
+	if (!r->manner.place_never)
+		frame_rig_place(op);
 	return ISCSIP_OK;
 }
 
@@ -165,7 +166,9 @@ static void ask(struct frame_rig_op *op)
 	}
 	err = iscsip_cmd_request_data(op->cmd, op->done, n);
 	op->done += n;
-	if (err)
+	if (err == ISCSIP_DONE)
+		ask(op);
+	else if (err)
 		say(op->rig->log, sizeof op->rig->log, "request-refused");
 }
 

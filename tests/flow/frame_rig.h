@@ -23,6 +23,7 @@ struct frame_rig_bytes {
 struct frame_rig_manner {
 	bool hold;            /* exec only remembers the command: frame_rig_go() executes it */
 	bool place_later;     /* place answers EAGAIN: frame_rig_place() names the memory */
+	bool place_never;     /* place names no memory and wants none */
 	bool status_late;     /* the status of a read comes after `sent` of its last piece */
 	bool never;           /* commands are never completed but by the test */
 	uint32_t piece;       /* bytes of data-in given at once, 0: all */

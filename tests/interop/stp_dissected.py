@@ -74,6 +74,22 @@ def exchanges():
     expect(any(p["stpi.sense.asc"] == "0x2500" for p in packets), "sense of the LUN that is not there")
 
 
+@suite.test("writes with a standing grant are dissected, and none is marked as broken")
+def standing():
+    capture = suite.path("standing.pcap")
+    server = suite.serve("--lun", "0=ram:4M", "--standing-grant", "4K", "--pcap", capture, tool="stp-target")
+    i = Initiator("127.0.0.1", server.port, standing=4096)
+    while i.command([0x00]).status != GOOD:
+        pass
+    expect(i.command(struct.pack(">BBIBHB", 0x2a, 0, 5, 0, 16, 0), data=os.urandom(8192)).status == GOOD, "status")
+    i.close()
+    server.stop()
+    frames, packets = frames_of(capture, server.port)
+    expect(not any(p["stpi.broken"] for p in packets), "marked:", [p for p in packets if p["stpi.broken"]][:3])
+    ids = [int(f["stpi.responder_id"], 0) != 0 for f in frames if f["stpi.event"] == "XFER"]
+    expect(ids == [False, True], "responder IDs of the two XFERs:", frames)
+
+
 @suite.test("the summary names command, length and status")
 def summary():
     capture = suite.path("summary.pcap")

@@ -50,6 +50,27 @@ def moves():
         expect("777777" in stp(target, "compare", "--lba", 100, "--from", data, ok=(1,)), "the difference is told")
 
 
+@suite.test("with a standing grant the first bytes of every write follow its command, and the rest is asked for")
+def standing():
+    target = serve(burst=65536, standing=4096)
+    data, back = suite.random_file("data", SIZE), suite.path("back")
+    grant = ("--standing-grant", "4K")
+    stp(target, "write", "--lba", 100, "--from", data, *grant)
+    expect(bytes(target.disk.data[51200:51200 + SIZE]) == open(data, "rb").read(), "what the target has")
+    stp(target, "read", "--lba", 100, "--blocks", SIZE // 512, "--to", back, *grant)
+    same_bytes(data, back)
+    for size in ("512", "4K", "32K"):
+        stp(target, "bench", "--op", "mixed", "--size", size, "--depth", 32, "--seconds", 0.5, *grant)
+    no_problems(target)
+    target.disk.broken_block = 5
+    stp(target, "write", "--lba", 0, "--from", suite.random_file("few", 8192), *grant, ok=(1,))
+    no_problems(target)
+    limited = serve(standing=4096, limit=1)
+    stp(limited, "write", "--lba", 0, "--from", data, *grant)
+    expect(bytes(limited.disk.data[:SIZE]) == open(data, "rb").read(), "what the target has that refuses")
+    no_problems(limited)
+
+
 @suite.test("a load at depth 32 leaves no rule broken")
 def load():
     target = serve(burst=16384)

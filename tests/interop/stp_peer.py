@@ -31,6 +31,7 @@ class Frame:
     def __init__(self, event, oid, *, lun=0, status=0, flags=0, rid=0, obuf=ZEROES, rbuf=ZEROES, length=0, data=b""):
         self.event, self.oid, self.lun, self.status, self.flags, self.rid = event, oid, lun, status, flags, rid
         self.obuf, self.rbuf, self.length, self.data = obuf, rbuf, length, data
+        self.standing = False  # it came by the standing grant
 
     def __repr__(self):
         return (f"{self.event.decode()} {self.oid:08x}/{self.rid:08x} lun {self.lun} status {self.status:02x} "
@@ -40,8 +41,9 @@ class Frame:
 class Stream:
     """Frames in and out of a socket, with sections 2, 3 and the parts of 4 that need no exchange."""
 
-    def __init__(self, sock, role):
-        self.sock, self.role = sock, role
+    def __init__(self, sock, role, standing=0):
+        self.sock, self.role, self.standing = sock, role, standing
+        self.announced = None  # the NEWC behind which an XFER by the standing grant is due
         self.sent = self.got = 0
         self.events = {"target": (b"NEWC", b"XFER"), "initiator": (b"SNDD", b"XFER", b"CMPT")}[role]
         self.lock = threading.Lock()
@@ -54,10 +56,16 @@ class Stream:
         return HEADER.pack(*v.values())
 
     def send(self, f, **wrong):
+        self.send_all([f], **wrong)
+
+    def send_all(self, frames, **wrong):
+        """One behind the other, with nothing of another thread's in between."""
         with self.lock:
-            raw = self.encode(f, **wrong)
-            self.sent = (self.sent + 1) & 0xffffffff
-            self.sock.sendall(raw + f.data)
+            raw = []
+            for f in frames:
+                raw += [self.encode(f, **wrong), f.data]
+                self.sent = (self.sent + 1) & 0xffffffff
+            self.sock.sendall(b"".join(raw))
 
     def _exactly(self, n, border):
         parts, left = [], n
@@ -79,10 +87,22 @@ class Stream:
         rule(kind == b"CMDS", f"type {kind!r}")
         rule(event in self.events, f"event {event!r}")
         f = Frame(event, oid, lun=lun, status=status, flags=flags, rid=rid, obuf=obuf, rbuf=rbuf, length=length)
+        self._check_standing(f)
         self._check(f)
         if event == b"XFER":
             f.data = self._exactly(length, False)
         return f
+
+    def _check_standing(self, f):
+        due, self.announced = self.announced, None
+        if due:
+            rule(f.event == b"XFER" and f.rid == 0 and f.rbuf == ZEROES, f"not the XFER by the standing grant: {f}")
+            rule((f.oid, f.lun, f.obuf) == (due.oid, due.lun, due.obuf), f"not the exchange of NEWC: {f}")
+            rule(f.length == min(due.length, self.standing), f"not the length of the standing grant: {f}")
+            rule(bool(f.flags & FINAL) == (f.length == due.length), f"FINAL: {f}")
+            f.standing = True
+        elif f.event == b"NEWC" and f.flags & WRITE and self.standing:
+            self.announced = f
 
     def _check(self, f):
         target = self.role == "initiator"  # who sent it
@@ -94,7 +114,7 @@ class Stream:
                    b"XFER": READ | FINAL | SENSE if target else WRITE | FINAL}[f.event]
         rule(not f.flags & ~allowed, f"flags of another event: {f}")
         if f.event in (b"SNDD", b"XFER"):
-            rule(ways != 0 and f.length > 0 and f.rid != 0, f"direction, length or responder ID: {f}")
+            rule(ways != 0 and f.length > 0 and (f.rid != 0 or f.standing), f"direction, length or responder ID: {f}")
         if f.event == b"NEWC":
             rule((f.length != 0) == (ways != 0) and f.rid == 0, f"length or responder ID: {f}")
         if f.event == b"CMPT":
@@ -132,7 +152,8 @@ class Exchange:
 class Initiator:
     """Any number of exchanges on one connection; a thread reads, the callers write."""
 
-    def __init__(self, host, port, burst=1 << 20, connect_timeout=10):
+    def __init__(self, host, port, burst=1 << 20, connect_timeout=10, standing=0):
+        self.standing = standing
         self.stream = Stream(socket.create_connection((host, port), connect_timeout), "initiator")
         self.stream.sock.settimeout(60)
         self.burst, self.next_id, self.open = burst, 1, {}
@@ -146,7 +167,14 @@ class Initiator:
             x = Exchange(self.next_id, cdb, lun, expect, data)
             self.next_id += 1
             self.open[x.oid] = x
-        self.stream.send(Frame(b"NEWC", x.oid, lun=lun, flags=x.flags, obuf=x.cdb, length=x.total))
+            newc = Frame(b"NEWC", x.oid, lun=lun, flags=x.flags, obuf=x.cdb, length=x.total)
+            first = x.out[:self.standing] if x.flags == WRITE else b""
+            x.moved = len(first)
+            frames = [newc]
+            if first:
+                frames.append(Frame(b"XFER", x.oid, lun=lun, flags=WRITE | (FINAL if x.moved == x.total else 0), obuf=x.cdb,
+                                    length=len(first), data=first))
+            self.stream.send_all(frames)
         return x
 
     def finish(self, x, timeout=30):
@@ -189,7 +217,8 @@ class Initiator:
                 return
         else:
             rule(x.granted == 0, f"a grant is open: {f}")
-            rule(f.length == (x.moved if x.flags == WRITE else len(x.got)), f"counts wrong: {f}")
+            moved = x.moved if x.flags == WRITE else len(x.got)
+            rule(f.length == (moved if f.rid else 0), f"counts wrong: {f}")
         self._end(x, f)
 
     def _give(self, x, f):
@@ -281,8 +310,8 @@ class Disk:
 class Target:
     """One thread a connection. `burst`: largest XFER and SNDD; `behave(frame, stream)` may take over a NEWC (bad input)."""
 
-    def __init__(self, disk, burst=1 << 20, limit=None, behave=None):
-        self.disk, self.burst, self.limit, self.behave = disk, burst, limit, behave
+    def __init__(self, disk, burst=1 << 20, limit=None, behave=None, standing=0):
+        self.disk, self.burst, self.limit, self.behave, self.standing = disk, burst, limit, behave, standing
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
@@ -299,7 +328,7 @@ class Target:
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock):
-        stream, writes = Stream(sock, "target"), {}
+        stream, writes = Stream(sock, "target", self.standing), {}
         self.next_rid = 100
         try:
             while True:
@@ -307,8 +336,13 @@ class Target:
                 self.seen.append((f.event, f.flags, f.length))
                 if f.event == b"NEWC":
                     rule(f.oid not in {w["f"].oid for w in writes.values()}, f"originator ID in use: {f}")
+                    first = b""
+                    if stream.announced:
+                        first = stream.receive()
+                        self.seen.append((first.event, first.flags, first.length))
+                        first = first.data
                     if not (self.behave and self.behave(f, stream)):
-                        self._command(stream, f, writes)
+                        self._command(stream, f, writes, first)
                 else:
                     self._data(stream, f, writes)
         except Ended:
@@ -326,7 +360,7 @@ class Target:
     def _complete(self, stream, f, rid, status, sense, moved=0):
         self._answer(stream, f, rid, event=b"CMPT", status=status, flags=SENSE if sense else 0, rbuf=sense or ZEROES, length=moved)
 
-    def _command(self, stream, f, writes):
+    def _command(self, stream, f, writes, first):
         if self.limit is not None and len(writes) >= self.limit:
             self._complete(stream, f, 0, TASK_SET_FULL, None)
             return
@@ -334,12 +368,12 @@ class Target:
         rid = self.next_rid
         status, sense, data = self.disk.execute(f.lun, f.obuf, None)
         if status is None:
-            writes[rid] = {"f": f, "want": min(sense, f.length), "got": bytearray(), "grant": 0, "handle": ZEROES}
-            self._grant(stream, rid, writes)
+            writes[rid] = {"f": f, "want": min(sense, f.length), "got": bytearray(first), "grant": 0, "handle": ZEROES}
+            self._go_on(stream, rid, writes)
             return
         data = data[:f.length]
         if status != GOOD or not data:
-            self._complete(stream, f, rid, status, sense)
+            self._complete(stream, f, rid, status, sense, len(first))
             return
         for at in range(0, len(data), self.burst):
             part = data[at:at + self.burst]
@@ -362,14 +396,17 @@ class Target:
         w["got"] += f.data
         w["grant"] -= f.length
         rule(bool(f.flags & FINAL) == (len(w["got"]) == first.length), f"FINAL: {f}")
-        if w["grant"]:
-            return
+        if not w["grant"]:
+            self._go_on(stream, f.rid, writes)
+
+    def _go_on(self, stream, rid, writes):
+        w = writes[rid]
         if len(w["got"]) < w["want"]:
-            self._grant(stream, f.rid, writes)
+            self._grant(stream, rid, writes)
             return
-        status, sense, _ = self.disk.execute(first.lun, first.obuf, bytes(w["got"]))
-        del writes[f.rid]
-        self._complete(stream, first, f.rid, status, sense, len(w["got"]))
+        status, sense, _ = self.disk.execute(w["f"].lun, w["f"].obuf, bytes(w["got"]))
+        del writes[rid]
+        self._complete(stream, w["f"], rid, status, sense, len(w["got"]))
 
     def close(self):
         self.listener.close()

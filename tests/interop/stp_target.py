@@ -79,6 +79,32 @@ def bursts():
         expect(x.frames.count(b"XFER") >= 5 and bytes(x.got) == data, "what was read, burst", burst)
 
 
+@suite.test("with a standing grant a write is NEWC and XFER, answered by CMPT, and the rest is asked for by SNDD")
+def standing():
+    server = serve("--lun", "0=ram:16M", "--lun", "1=ram:1M,ro", "--standing-grant", "4K")
+    i = connect(server, standing=4096)
+    for size, frames in ((512, [b"CMPT"]), (4096, [b"CMPT"]), (4608, [b"SNDD", b"CMPT"]), (3 << 20, [b"SNDD"] * 3 + [b"CMPT"])):
+        data = os.urandom(size)
+        x = i.command(write10(10, size // 512), data=data)
+        expect((x.status, x.frames) == (GOOD, frames), size, x.status, x.frames)
+        x = i.command(read10(10, size // 512), expect=size)
+        expect(x.status == GOOD and bytes(x.got) == data, "what was read", size)
+    while i.command([0x00], lun=1).status != GOOD:
+        pass
+    for lun, asc in ((1, 0x27), (9, 0x25)):
+        x = i.command(write10(0, 16), lun=lun, data=bytes(8192))
+        expect((x.status, x.frames, x.sense[12]) == (CHECK_CONDITION, [b"CMPT"], asc), lun, x.status, x.frames, x.sense)
+    ends = [i.finish(x).status for x in [i.start(write10(n, 1), data=bytes(512)) for n in range(1000)]]
+    expect(set(ends) <= {GOOD, TASK_SET_FULL} and ends.count(GOOD) >= 250, set(ends))
+    for frame in (newc(90, read10(0, 1), READ, 512), Frame(b"XFER", 77, flags=WRITE | FINAL, obuf=write10(0, 1).ljust(16, b"\0"), length=512,
+                                                            data=bytes(512))):
+        stream = raw(server)
+        stream.send(newc(77, write10(0, 2), WRITE, 1024))
+        stream.send(frame)
+        expect(is_closed(stream), frame, "behind a NEWC did not close the connection")
+    expect(i.command([0x00]).status == GOOD, "another connection")
+
+
 @suite.test("sixty exchanges at once, in any mixture, end each with its own data")
 def concurrent():
     i = connect(serve("--lun", "0=ram:16M"))

@@ -326,6 +326,29 @@ static void each_rule_names_the_field_that_breaks_it(void **state)
 	FAULT(CMPT, 0, 0, T, f.transfer_length = 512, LENGTH, 60);
 }
 
+static void data_of_the_standing_grant_names_no_sndd(void **state)
+{
+	struct iscsip_frame_expect expect = { .sync = 0x01020304, .sequence = 9, .from = I, .standing = true };
+	struct iscsip_frame f = frame(ISCSIP_FRAME_XFER, W | F, 512), newc = frame(ISCSIP_FRAME_NEWC, W, 512);
+	uint32_t at;
+
+	(void)state;
+	assert_int_equal(iscsip_frame_check(&f, &expect, &at), ISCSIP_FRAME_RULE_RESPONDER_ID);
+	assert_int_equal(at, 24);
+	f.responder_id = 0;
+	assert_int_equal(iscsip_frame_check(&f, &expect, &at), ISCSIP_FRAME_RULE_NONE);
+	f.responder_buffer[3] = 1;
+	assert_int_equal(iscsip_frame_check(&f, &expect, &at), ISCSIP_FRAME_RULE_RESPONDER_BUFFER);
+	assert_int_equal(at, 44);
+	/* which frame is due is for the exchange to say */
+	assert_int_equal(iscsip_frame_check(&newc, &expect, &at), ISCSIP_FRAME_RULE_NONE);
+	/* a target has no such frame */
+	f = frame(ISCSIP_FRAME_XFER, R, 512);
+	expect.from = T;
+	expect.standing = false;
+	assert_int_equal(iscsip_frame_check(&f, &expect, &at), ISCSIP_FRAME_RULE_NONE);
+}
+
 static void a_status_may_stand_in_the_final_xfer_of_a_read_and_in_cmpt(void **state)
 {
 	struct iscsip_frame f = frame(ISCSIP_FRAME_XFER, R | F, 512), g = frame(ISCSIP_FRAME_CMPT, W, 512);
@@ -599,6 +622,7 @@ int main(void)
 		cmocka_unit_test(a_header_that_is_cut_or_has_no_room_is_left_alone),
 		cmocka_unit_test(of_all_events_senders_flags_and_lengths_only_the_listed_ones_pass),
 		cmocka_unit_test(each_rule_names_the_field_that_breaks_it),
+		cmocka_unit_test(data_of_the_standing_grant_names_no_sndd),
 		cmocka_unit_test(a_status_may_stand_in_the_final_xfer_of_a_read_and_in_cmpt),
 		cmocka_unit_test(a_completion_without_a_responder_id_can_only_be_a_refusal),
 		cmocka_unit_test(reserved_flags_pass_only_where_the_configuration_says_so),
