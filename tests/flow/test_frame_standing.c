@@ -52,7 +52,6 @@ static void a_write_within_the_grant_is_newc_xfer_and_cmpt(void **state)
 	static const uint8_t zero[16];
 
 	frame_rig_open(r);
-	memset(x.responder_buffer, 0xee, sizeof x.responder_buffer);
 	frame_rig_write(r, &x, &vec, buffer[0], 5, 1);
 	frame_rig_collect(r, TO_TARGET);
 	assert_string_equal(r->script, ">NEWC >XFER+512");
@@ -107,6 +106,21 @@ static void a_longer_write_is_granted_its_rest(void **state)
 	assert_int_equal(f[3].flags, ISCSIP_FRAME_WRITE | ISCSIP_FRAME_FINAL);
 	assert_int_equal(x.result.moved, 4096);
 	assert_memory_equal(r->medium + 9 * RIG_BLOCK, buffer[0], 4096);
+}
+
+static void an_exchange_that_is_used_again_forgets_the_handle_of_its_last_grant(void **state)
+{
+	struct frame_rig *r = *state;
+	static struct iscsip_frame_exchange x;
+	struct iscsip_vec vec;
+
+	frame_rig_open(r);
+	frame_rig_write(r, &x, &vec, buffer[0], 9, 8);
+	frame_rig_run(r);
+	assert_int_equal(iscsip_frame_submit(r->i, &x, r->now), ISCSIP_OK);
+	frame_rig_run(r);
+	assert_int_equal(r->done, 2);
+	assert_int_equal(iscsip_frame_conn_error(r->t)->code, ISCSIP_OK);
 }
 
 static void what_carries_no_data_to_the_target_is_as_ever(void **state)
@@ -663,6 +677,7 @@ int main(void)
 		T(a_write_within_the_grant_is_newc_xfer_and_cmpt),
 		T(the_device_server_hears_of_a_write_when_its_first_data_is_in),
 		T(a_longer_write_is_granted_its_rest),
+		T(an_exchange_that_is_used_again_forgets_the_handle_of_its_last_grant),
 		T(what_carries_no_data_to_the_target_is_as_ever),
 		T(a_write_that_fails_counts_what_came_by_the_standing_grant),
 		cmocka_unit_test(nothing_comes_between_a_newc_and_its_data),
