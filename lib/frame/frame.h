@@ -44,8 +44,6 @@ struct frame_role {
 	enum frame_made (*make)(struct iscsip_frame_conn *c, struct iscsip_frame_item *item);
 	/* A frame with an owner is out and released, or never will be. */
 	void (*gone)(struct iscsip_frame_conn *c, struct tx_unit *u);
-	/* Whether the next header belongs to data that NEWC announced. May be NULL: never. */
-	bool (*standing)(const struct iscsip_frame_conn *c);
 	/* Whether something beside the queues waits for a free unit, and: there is one, let it go. May both be NULL. */
 	bool (*waiting)(const struct iscsip_frame_conn *c);
 	int (*room)(struct iscsip_frame_conn *c);
@@ -69,7 +67,7 @@ struct iscsip_frame_conn {
 
 	struct rx rx;
 	struct iscsip_frame frame;  /* received last; its data may be on the way */
-	uint32_t rx_sequence;       /* due next */
+	struct iscsip_frame_expect due; /* of the next header; the role says whether it uses a standing grant */
 	struct tx tx;
 	uint32_t tx_sequence;       /* given next */
 	uint64_t tx_made;           /* bytes of all frames made; stats.tx_bytes of them are done */

@@ -65,18 +65,17 @@ enum frame_say {
 	FRAME_LEN_SET = 1u << 5,
 	FRAME_LEN_DIR = 1u << 6,
 	FRAME_LEN_ANY = 1u << 7,
-	FRAME_RID_REFUSED = 1u << 8,
-	FRAME_STANDING = 1u << 9
+	FRAME_RID_REFUSED = 1u << 8
 };
+
+enum frame_kind { FRAME_KIND_NEWC, FRAME_KIND_SNDD, FRAME_KIND_XFER, FRAME_KIND_CMPT, FRAME_KIND_STANDING, FRAME_KINDS };
 
 struct frame_event_rules {
-	uint32_t event;
-	enum iscsip_frame_role from;
 	uint16_t must, may; /* flags */
-	uint16_t say;
+	uint16_t say;       /* 0: this side has no such event */
 };
 
-static const struct frame_event_rules frame_events[] = {
+static const struct frame_event_rules frame_events[2][FRAME_KINDS] = {
 #define READ ISCSIP_FRAME_READ
 #define WRITE ISCSIP_FRAME_WRITE
 #define SENSE ISCSIP_FRAME_SENSE
@@ -90,8 +89,8 @@ static const struct frame_event_rules frame_events[] = {
 #define LEN_DIR FRAME_LEN_DIR
 #define LEN_ANY FRAME_LEN_ANY
 #define RID_REFUSED FRAME_RID_REFUSED
-#define STANDING FRAME_STANDING
-#define FRAME_EVENT(event, from, must, may, say) { ISCSIP_FRAME_##event, ISCSIP_FRAME_##from, must, (must) | (may), say },
+#define FRAME_EVENT(event, from, must, may, say) \
+	[ISCSIP_FRAME_##from][FRAME_KIND_##event] = { must, (must) | (may), say },
 #include "frame/frame_events.def"
 #undef FRAME_EVENT
 #undef READ
@@ -107,28 +106,23 @@ static const struct frame_event_rules frame_events[] = {
 #undef LEN_DIR
 #undef LEN_ANY
 #undef RID_REFUSED
-#undef STANDING
 };
 
-#define FRAME_EVENTS (sizeof frame_events / sizeof frame_events[0])
-
-/* NULL where this side does not send the event. */
-static const struct frame_event_rules *frame_find_event(uint32_t event, const struct iscsip_frame_expect *expect)
+/* FRAME_KINDS: there is no such event. */
+static enum frame_kind frame_kind_of(uint32_t event, bool standing)
 {
-	unsigned standing = expect->standing && event == ISCSIP_FRAME_XFER ? FRAME_STANDING : 0;
-
-	for (const struct frame_event_rules *r = frame_events; r < frame_events + FRAME_EVENTS; r++)
-		if (r->event == event && r->from == expect->from && (r->say & FRAME_STANDING) == standing)
-			return r;
-	return NULL;
-}
-
-static int frame_wrong_event(uint32_t event)
-{
-	for (size_t i = 0; i < FRAME_EVENTS; i++)
-		if (frame_events[i].event == event)
-			return ISCSIP_FRAME_RULE_SENDER;
-	return ISCSIP_FRAME_RULE_EVENT;
+	switch (event) {
+	case ISCSIP_FRAME_NEWC:
+		return FRAME_KIND_NEWC;
+	case ISCSIP_FRAME_SNDD:
+		return FRAME_KIND_SNDD;
+	case ISCSIP_FRAME_XFER:
+		return standing ? FRAME_KIND_STANDING : FRAME_KIND_XFER;
+	case ISCSIP_FRAME_CMPT:
+		return FRAME_KIND_CMPT;
+	default:
+		return FRAME_KINDS;
+	}
 }
 
 static bool frame_is_zero(const uint8_t buf[16])
@@ -152,6 +146,8 @@ static int frame_check_status(const struct iscsip_frame *f, const struct frame_e
 {
 	bool may = (r->say & FRAME_STATUS) || ((r->say & FRAME_STATUS_FINAL) && (f->flags & ISCSIP_FRAME_FINAL));
 
+	if (!f->status && !(f->flags & ISCSIP_FRAME_SENSE))
+		return ISCSIP_FRAME_RULE_NONE;
 	if (f->status && !may)
 		return ISCSIP_FRAME_RULE_STATUS;
 	if ((f->flags & ISCSIP_FRAME_SENSE) && f->status != SAM_CHECK_CONDITION)
@@ -209,13 +205,17 @@ static int frame_check_envelope(const struct iscsip_frame *f, const struct iscsi
 static int frame_check_all(const struct iscsip_frame *f, const struct iscsip_frame_expect *expect)
 {
 	const struct frame_event_rules *r;
+	enum frame_kind kind;
 	int rule = frame_check_envelope(f, expect);
 
 	if (rule)
 		return rule;
-	r = frame_find_event(f->event, expect);
-	if (!r)
-		return frame_wrong_event(f->event);
+	kind = frame_kind_of(f->event, expect->standing);
+	if (kind == FRAME_KINDS)
+		return ISCSIP_FRAME_RULE_EVENT;
+	r = &frame_events[expect->from == ISCSIP_FRAME_TARGET][kind];
+	if (!r->say)
+		return ISCSIP_FRAME_RULE_SENDER;
 	rule = frame_check_flags(f, r, expect->any_flags);
 	if (!rule)
 		rule = frame_check_status(f, r);

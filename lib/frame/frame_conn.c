@@ -77,7 +77,11 @@ void iscsip__frame_init(struct iscsip_frame_conn *c, const struct frame_role *ro
 	c->user = user;
 	c->now = c->active = c->tx_moved = now;
 	c->next_due = c->close_by = ISCSIP_TIME_NEVER;
-	c->rx_sequence = c->tx_sequence = c->cfg->first_sequence;
+	c->tx_sequence = c->cfg->first_sequence;
+	c->due.sync = c->cfg->sync;
+	c->due.sequence = c->cfg->first_sequence;
+	c->due.from = role->peer;
+	c->due.any_flags = (c->cfg->flags & ISCSIP_FRAME_CFG_ANY_FLAGS) != 0;
 }
 
 /* --- errors --- */

@@ -37,22 +37,15 @@ static int frame_rx_measure(void *owner, const uint8_t *hdr)
 static int frame_rx_header(void *owner, const uint8_t *hdr, uint32_t len)
 {
 	struct iscsip_frame_conn *c = owner;
-	const struct iscsip_frame_expect expect = {
-		.sync = c->cfg->sync,
-		.sequence = c->rx_sequence,
-		.from = c->role->peer,
-		.any_flags = (c->cfg->flags & ISCSIP_FRAME_CFG_ANY_FLAGS) != 0,
-		.standing = c->role->standing && c->role->standing(c),
-	};
 	int rule, err;
 
 	(void)iscsip_frame_decode(&c->frame, hdr, len);
 	frame_trace(c, ISCSIP_TRACE_RX_HEADER, hdr, len);
-	rule = iscsip_frame_check(&c->frame, &expect, NULL);
+	rule = iscsip_frame_check(&c->frame, &c->due, NULL);
 	if (rule) {
 		err = iscsip__frame_refuse(c, (unsigned)rule);
 	} else {
-		c->rx_sequence++;
+		c->due.sequence++;
 		c->stats.rx_frames++;
 		c->active = c->now;
 		err = c->role->header(c);

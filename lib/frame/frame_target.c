@@ -191,12 +191,21 @@ static uint32_t frame_standing_len(const struct frame_target *t)
 	return f->transfer_length < grant ? f->transfer_length : grant;
 }
 
+/* Whether that is more than none; then it is what comes next. */
+static bool frame_announced(struct frame_target *t, struct frame_task *k)
+{
+	t->standing.len = frame_standing_len(t);
+	t->standing.task = k;
+	t->c.due.standing = t->standing.len != 0;
+	return t->c.due.standing;
+}
+
 /* With outgoing data the device server is asked for its memory before it executes (A23). Where that comes later, data that
  * is on its way already waits in the transport. */
 static void frame_begin_task(struct frame_task *k)
 {
 	struct frame_target *t = k->owner;
-	bool later = false;
+	bool later = false, announced;
 
 	k->state = FRAME_T_PLACING;
 	if ((k->cmd.flags & ISCSIP_CMD_OUT) && t->ops->place) {
@@ -204,11 +213,10 @@ static void frame_begin_task(struct frame_task *k)
 		later = t->ops->place(t->ops_user, &k->cmd) == ISCSIP_EAGAIN && !k->out_vec;
 		k->placing = false;
 	}
-	t->standing.len = frame_standing_len(t);
-	t->standing.task = k;
-	if (later && t->standing.len) {
+	announced = frame_announced(t, k);
+	if (later && announced) {
 		rx_hold(&t->c.rx);
-	} else if (t->standing.len) {
+	} else if (announced) {
 		k->dropped = !k->out_vec;
 		frame_data_due(k);
 	} else if (!later) {
@@ -220,7 +228,7 @@ void iscsip__frame_placed(struct frame_task *k)
 {
 	struct frame_target *t = k->owner;
 
-	if (t->standing.len == 0 || t->standing.task != k) {
+	if (!t->c.due.standing || t->standing.task != k) {
 		frame_exec(k);
 		return;
 	}
@@ -239,9 +247,7 @@ static int frame_got_newc(struct frame_target *t)
 	k = t->c.state == FRAME_CLOSING ? NULL : frame_take_task(t);
 	if (!k) {
 		t->refused = t->c.frame;
-		t->standing.len = frame_standing_len(t);
-		t->standing.task = NULL;
-		return t->standing.len ? ISCSIP_OK : frame_refuse_newc(t);
+		return frame_announced(t, NULL) ? ISCSIP_OK : frame_refuse_newc(t);
 	}
 	frame_fill_task(k);
 	bucket = &t->buckets[frame_bucket(t, id)];
@@ -380,7 +386,7 @@ static int frame_got_standing(struct frame_target *t)
 
 	if (err)
 		return err;
-	t->standing.len = 0;
+	t->c.due.standing = false;
 	t->receiving = k;
 	if (k && k->out_vec) {
 		const struct iscsip_vec_cursor at = cursor_make(k->out_vec, k->out_cnt, 0);
@@ -392,16 +398,11 @@ static int frame_got_standing(struct frame_target *t)
 	return ISCSIP_OK;
 }
 
-static bool frame_target_standing(const struct iscsip_frame_conn *c)
-{
-	return frame_target_of(c)->standing.len != 0;
-}
-
 static int frame_target_header(struct iscsip_frame_conn *c)
 {
 	struct frame_target *t = frame_target_of(c);
 
-	if (t->standing.len)
+	if (c->due.standing)
 		return frame_got_standing(t);
 	return c->frame.event == ISCSIP_FRAME_NEWC ? frame_got_newc(t) : frame_got_data(t);
 }
@@ -460,7 +461,6 @@ static const struct frame_role frame_target_role = {
 	.payload = frame_target_payload,
 	.make = iscsip__frame_target_make,
 	.gone = iscsip__frame_target_gone,
-	.standing = frame_target_standing,
 	.waiting = frame_target_waiting,
 	.room = frame_target_room,
 	.earliest = frame_target_earliest,
@@ -500,7 +500,6 @@ static struct frame_target *frame_target_carve(struct arena *a, const struct isc
 	t->first_free = n;
 	t->used = 0;
 	t->receiving = NULL;
-	t->standing.len = 0;
 	t->refusing = t->named = false;
 	return t;
 }

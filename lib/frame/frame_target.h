@@ -52,7 +52,7 @@ struct frame_task {
 
 /* The XFER that the last NEWC announced: the next frame (docs/frame-protocol.md 5.8). */
 struct frame_standing {
-	uint32_t len;            /* bytes; 0: none is due */
+	uint32_t len;            /* bytes; meaningful while c.due.standing */
 	struct frame_task *task; /* whose; NULL: of the command in `refused`, to be dropped */
 };
 
