@@ -85,8 +85,8 @@ enum iscsip_config_flag {
 	ISCSIP_CFG_SKIP_NULS = 1u << 3,
 	/** Initiator: a key that the target left without an answer keeps its default (else the login fails). */
 	ISCSIP_CFG_ALLOW_UNANSWERED = 1u << 4,
-	/** Target: the LUN of a Data-Out is not compared with its R2T's. Both tags say whose it is; Windows does not always set the
-	 *  LUN (RFC 7143 11.7.4 wants it valid), and would wait for its write for ever. */
+	/** The LUN of an R2T or of a Data-Out is not compared with its command's (RFC 7143 11.7.4, 11.8): the tags say whose it is.
+	 *  Windows does not always set it, and would wait for its write for ever; nor do some targets of EMC. */
 	ISCSIP_CFG_ANY_LUN = 1u << 5
 };
 

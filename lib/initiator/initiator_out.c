@@ -60,7 +60,7 @@ static int ini_r2t_fault(struct ini_conn *ic, const struct iscsip_task *t, const
 	const struct iscsip_r2t *r = &pdu->r2t;
 	const struct iscsip_params *k = &ic->s->base.params;
 
-	if (pdu->lun != t->lun)
+	if (pdu->lun != t->lun && !(ic->c->cfg->flags & ISCSIP_CFG_ANY_LUN))
 		return ini_broken(ic, ISCSIP_RULE_TASK_LUN, pdu->itt);
 	if (r->r2tsn != p->datasn)
 		return ini_broken(ic, ISCSIP_RULE_DATASN, r->r2tsn);

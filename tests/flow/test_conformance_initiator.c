@@ -213,19 +213,20 @@ static void an_r2t_that_does_not_fit_its_task_ends_the_connection(void **state)
 	}
 }
 
-static void r2ts_are_answered_with_exactly_what_they_ask_for(void **state)
+static void answer_r2ts(bool with_lun)
 {
 	uint32_t itt, off = 0, sn = 0, i;
 	struct iscsip_pdu p;
 	struct it_task k;
 
-	(void)state;
 	for (i = 0; i < sizeof out; i++)
 		out[i] = (uint8_t)(i * 3 + i / 256);
 	it_init(&R);
 	R.offer.immediate_data = false;
 	R.offer.initial_r2t = true;
 	R.target_offer.max_recv_data_segment_length = 1027; /* no multiple of words */
+	if (!with_lun)
+		R.cfg.flags |= ISCSIP_CFG_ANY_LUN;
 	it_open(&R);
 	it_login(&R);
 	it_write(&k, out, 20000);
@@ -236,7 +237,7 @@ static void r2ts_are_answered_with_exactly_what_they_ask_for(void **state)
 
 		len = len < 20000 - off ? len : 20000 - off;
 		p = it_pdu_r2t(itt, 0x100 + sn, sn, off, len);
-		p.lun = k.t.lun;
+		p.lun = with_lun ? k.t.lun : 0;
 		it_give(&R, &p, NULL, 0);
 		do {
 			it_take(&R, ISCSIP_OP_DATA_OUT);
@@ -258,6 +259,18 @@ static void r2ts_are_answered_with_exactly_what_they_ask_for(void **state)
 		sn++;
 	}
 	it_end(&R);
+}
+
+static void r2ts_are_answered_with_exactly_what_they_ask_for(void **state)
+{
+	(void)state;
+	answer_r2ts(true);
+}
+
+static void an_r2t_without_a_lun_is_answered_with_the_commands_where_the_host_is_lenient(void **state)
+{
+	(void)state;
+	answer_r2ts(false);
 }
 
 static void the_a_bit_of_a_data_in_is_ignored_at_level_0(void **state)
@@ -649,6 +662,7 @@ int main(void)
 		cmocka_unit_test(a_data_number_left_out_ends_the_connection_and_one_that_came_is_dropped),
 		cmocka_unit_test(an_r2t_that_does_not_fit_its_task_ends_the_connection),
 		cmocka_unit_test(r2ts_are_answered_with_exactly_what_they_ask_for),
+		cmocka_unit_test(an_r2t_without_a_lun_is_answered_with_the_commands_where_the_host_is_lenient),
 		cmocka_unit_test(the_a_bit_of_a_data_in_is_ignored_at_level_0),
 		cmocka_unit_test(status_of_a_bidirectional_command_does_not_come_in_a_data_in),
 		cmocka_unit_test(data_that_was_sent_and_received_is_not_kept_score_of),
