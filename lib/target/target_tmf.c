@@ -182,10 +182,13 @@ static void abort_task(struct tgt_task *t, struct tgt_task *ref)
 		(void)iscsip__target_window_plug(s, cmdsn);
 	if (t->flags & TGT_OVER)
 		return;
-	if (device)
+	/* one that was given back at once is aborted: the device server has nothing left to wait for, and would not find it */
+	if (t->tmf.tmf.ref && tgt_task_of(t->tmf.tmf.ref)->flags & TGT_DEVICE) {
 		to_device(t, ISCSIP_TMF_COMPLETE);
-	else
-		fence_raise(t, ISCSIP_TMF_COMPLETE);
+		return;
+	}
+	ref_drop(t);
+	fence_raise(t, ISCSIP_TMF_COMPLETE);
 }
 
 static void query_task(struct tgt_task *t, struct tgt_task *ref)

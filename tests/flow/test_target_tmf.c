@@ -65,6 +65,30 @@ static void an_aborted_task_is_not_answered_and_the_device_server_gives_it_back_
 	rig_close(&r);
 }
 
+static void a_task_that_is_given_back_within_its_abort_was_aborted_all_the_same(void **state)
+{
+	struct rig r;
+	struct iscsip_pdu h;
+
+	(void)state;
+	rig_init(&r);
+	r.tmf_response = ISCSIP_TMF_NO_TASK; /* what a device server says that is asked about nothing */
+	rig_open(&r, RIG_PAIRS("InitialR2T=Yes\0ImmediateData=No"));
+	h = rig_write(&r, 0, 4096);
+	peer_send(&r.peer[0], &h, NULL, 0);
+	assert_int_equal(rig_expect(&r, ISCSIP_OP_R2T).h.itt, h.itt);
+	assert_int_equal(abort_one(&r, h.itt, h.scsi_command.cmdsn), ISCSIP_TMF_COMPLETE);
+	assert_int_equal(r.aborts, 1);
+	rig_quiet(&r);
+	/* also while its R2T is on its way: the command is the device server's no more */
+	h = rig_write(&r, 0, 4096);
+	peer_send(&r.peer[0], &h, NULL, 0);
+	assert_int_equal(abort_one(&r, h.itt, h.scsi_command.cmdsn), ISCSIP_TMF_COMPLETE);
+	assert_null(strchr(r.log, 't'));
+	rig_alive(&r);
+	rig_close(&r);
+}
+
 static void a_response_that_is_not_made_yet_is_taken_back(void **state)
 {
 	struct rig r;
@@ -516,6 +540,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_aborted_task_is_not_answered_and_the_device_server_gives_it_back_later),
+		cmocka_unit_test(a_task_that_is_given_back_within_its_abort_was_aborted_all_the_same),
 		cmocka_unit_test(a_response_that_is_not_made_yet_is_taken_back),
 		cmocka_unit_test(abort_task_goes_by_tag_and_number),
 		cmocka_unit_test(functions_that_nobody_can_do_are_said_to_be_so),

@@ -358,6 +358,20 @@ def task_management():
                     expect(function in (7, 11), "closed after function", function)
 
 
+@suite.test("a task that waits for data is aborted, and that is what the answer says")
+def aborts():
+    with Watched() as w, w.peer(InitialR2T="Yes", ImmediateData="No") as p:
+        p.read_blocks()
+        tasks = [p.command(WRITE, 8192, write=True) for _ in range(8)]
+        for _ in tasks:
+            answered(p, R2T)
+        p.send(b"".join(header(0x02, 0x81, True, itt=0x500 + i, words=(itt, p.cmdsn, p.expstatsn, p.cmdsn - 8 + i))
+                        for i, itt in enumerate(tasks)))
+        for _ in tasks:
+            pdu = answered(p, TASK_RESPONSE)
+            expect(pdu.response == 0, "response", pdu.response)
+
+
 @suite.test("text requests: unknown keys, wrong tags, SendTargets in a normal session")
 def text():
     with Watched() as w, w.peer() as p:
