@@ -140,7 +140,7 @@ static void configure(void)
 	if (server.pcap || verbosity > 1)
 		server.host.trace = trace_pdu;
 	/* what deployed initiators do, and harms nobody */
-	server.config.flags = ISCSIP_CFG_ANY_NAME | ISCSIP_CFG_SKIP_NULS | ISCSIP_CFG_ANY_LUN;
+	server.config.flags = ISCSIP_CFG_ANY_NAME | ISCSIP_CFG_SKIP_NULS | ISCSIP_CFG_ANY_LUN | ISCSIP_CFG_OPEN_R2TS;
 	server.config.host = &server.host;
 	server.config.offer = &server.offer;
 	server.config.limits.max_tasks = 128;

@@ -87,7 +87,11 @@ enum iscsip_config_flag {
 	ISCSIP_CFG_ALLOW_UNANSWERED = 1u << 4,
 	/** The LUN of an R2T or of a Data-Out is not compared with its command's (RFC 7143 11.7.4, 11.8): the tags say whose it is.
 	 *  Windows does not always set it, and would wait for its write for ever; nor do some targets of EMC. */
-	ISCSIP_CFG_ANY_LUN = 1u << 5
+	ISCSIP_CFG_ANY_LUN = 1u << 5,
+	/** Target: R2Ts of aborted tasks that stay unanswered for `logout_timeout_ms` are given up, and the task management that
+	 *  waits for them (RFC 7143 4.2.3.3) goes on; else they cost the connection. Linux answers none unless its own FastAbort,
+	 *  which it does not negotiate, is set to No. */
+	ISCSIP_CFG_OPEN_R2TS = 1u << 6
 };
 
 /** @brief What connections and sessions are made with. Fill with iscsip_config_init(), then change. */
@@ -104,7 +108,7 @@ struct iscsip_config {
 	uint32_t login_text_max;         /**< Bytes of text one login may send in all. Default 65536. */
 	uint32_t nop_interval_ms;        /**< Silence after which a ping is sent. 0: never. Default 0. */
 	uint32_t nop_timeout_ms;         /**< Wait for its answer before the connection is given up. Default 5000. */
-	uint32_t logout_timeout_ms;      /**< Wait for the peer's part of a logout before closing. Default 5000. */
+	uint32_t logout_timeout_ms;      /**< Wait for the peer's part of a logout, or of an abort, before closing. Default 5000. */
 	uint32_t initial_cmdsn;          /**< Initiator: first CmdSN of a session. Default 1. */
 	uint32_t initial_statsn;         /**< Target: first StatSN of a connection. Default 1. */
 };

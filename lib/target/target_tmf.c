@@ -425,7 +425,7 @@ enum conn_made iscsip__target_tmf_make(struct iscsip_conn *c, struct tgt_task *t
 
 /* --- time --- */
 
-/* How long the initiator may leave R2Ts of aborted tasks unanswered before its connection is dropped (11.5.1). */
+/* How long the initiator may leave R2Ts of aborted tasks unanswered before its connection is dropped, or their tags are (11.5.1). */
 static iscsip_time tags_due(const struct tgt_task *t)
 {
 	uint32_t wait = t->ses->s.cfg->logout_timeout_ms;
@@ -453,7 +453,11 @@ static void drop_debtors(struct tgt_session *s, const struct tgt_task *t)
 	for (i = 0; i < s->fresh; i++) {
 		struct tgt_task *ref = &s->tasks[i];
 
-		if (ref->ses && ref->flags & TGT_DRAIN && ref->c && affects(ref, t))
+		if (!ref->ses || !(ref->flags & TGT_DRAIN) || !ref->c || !affects(ref, t))
+			continue;
+		if (s->s.cfg->flags & ISCSIP_CFG_OPEN_R2TS)
+			iscsip__target_abort(ref, false);
+		else
 			(void)iscsip__conn_fail(ref->c, ISCSIP_ETIMEDOUT, 0, 0);
 	}
 }

@@ -473,6 +473,31 @@ static void an_r2t_that_is_never_answered_costs_the_connection(void **state)
 	rig_close(&r);
 }
 
+static void an_r2t_that_is_never_answered_is_given_up_where_the_host_is_lenient(void **state)
+{
+	struct rig r;
+	struct iscsip_pdu h, t, d;
+
+	(void)state;
+	rig_init(&r);
+	r.cfg.flags |= ISCSIP_CFG_OPEN_R2TS;
+	rig_open(&r, "", 1);
+	d = open_r2t(&r, &h);
+	t = tmf_of(&r, ISCSIP_TMF_LOGICAL_UNIT_RESET);
+	r.peer[0].now = 100;
+	peer_send(&r.peer[0], &t, NULL, 0);
+	assert_int_equal(iscsip_session_tick(r.s, 100 + r.cfg.logout_timeout_ms - 1), ISCSIP_OK);
+	rig_quiet(&r);
+	assert_int_equal(iscsip_session_tick(r.s, 100 + r.cfg.logout_timeout_ms), ISCSIP_OK);
+	assert_int_equal(rig_expect(&r, ISCSIP_OP_TASK_RESPONSE).h.task_response.response, ISCSIP_TMF_COMPLETE);
+	assert_int_equal(iscsip_session_deadline(r.s), ISCSIP_TIME_NEVER);
+	/* what comes after all goes nowhere */
+	peer_send(&r.peer[0], &d, r.disk, 512);
+	rig_quiet(&r);
+	rig_alive(&r);
+	rig_close(&r);
+}
+
 static void the_response_follows_those_that_were_queued_before(void **state)
 {
 	struct rig r;
@@ -553,6 +578,7 @@ int main(void)
 		cmocka_unit_test(fast_abort_waits_for_no_r2t),
 		cmocka_unit_test(a_reset_while_another_connection_logs_in_leaves_both_well),
 		cmocka_unit_test(an_r2t_that_is_never_answered_costs_the_connection),
+		cmocka_unit_test(an_r2t_that_is_never_answered_is_given_up_where_the_host_is_lenient),
 		cmocka_unit_test(the_response_follows_those_that_were_queued_before),
 		cmocka_unit_test(a_connection_may_die_while_the_device_server_has_the_request),
 		cmocka_unit_test(the_device_server_may_abort_a_command_itself),
