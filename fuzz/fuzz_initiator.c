@@ -290,7 +290,7 @@ static void check_sent(const struct iscsip_pdu *pdu, const uint8_t *bhs)
 	if (W.logged_in && iscsip_pdu_carries(pdu->opcode) & ISCSIP_CARRIES_CMDSN) {
 		must(pdu->request.cmdsn == W.expcmdsn);
 		if (!pdu->immediate) {
-			must(pdu->opcode == ISCSIP_OP_SCSI_COMMAND);
+			must(pdu->opcode == ISCSIP_OP_SCSI_COMMAND || pdu->opcode == ISCSIP_OP_LOGOUT_REQUEST);
 			must(W.maxcmdsn - pdu->request.cmdsn < 0x80000000u);
 			W.expcmdsn++;
 		}

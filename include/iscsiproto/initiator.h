@@ -33,8 +33,10 @@ struct iscsip_result {
 	int err;               /**< ISCSIP_OK: the target answered, `response` and `status` are valid. Else why it did not:
 	                            ISCSIP_EHOST aborted by task management, of this host or (with FastAbort) of another one;
 	                            ISCSIP_ETIMEDOUT aborted after `timeout_ms`; ISCSIP_EDIGEST data-in came with a wrong digest, and it
-	                            was aborted; ISCSIP_EPROTO rejected (`reject_reason`), or the protocol was broken; ISCSIP_ECLOSED
-	                            the connection is lost, or the session logged out; or another fatal error of the connection. */
+	                            was aborted; ISCSIP_ENOSPC data-in that may come in any order lay in more than 32 ranges at once,
+	                            and it was aborted; ISCSIP_EPROTO rejected (`reject_reason`), or the protocol was broken;
+	                            ISCSIP_ECLOSED the connection is lost, or the session logged out; or another fatal error of the
+	                            connection. */
 	uint8_t response;      /**< Service response (RFC 7143 11.4.3); 0: completed at the target. */
 	uint8_t status;        /**< SAM status. */
 	uint8_t reject_reason; /**< Where the target rejected a PDU of the task: the #iscsip_reject_reason; else 0. With `err`
@@ -47,8 +49,8 @@ struct iscsip_result {
 	uint32_t in_residual;  /**< Bytes of room that were not filled, counted here and not told by the target; with in_overflow
 	                            bytes that had no room. */
 	uint32_t out_residual; /**< Bytes offered and not taken, or with out_overflow bytes wanted beyond, as the target says. */
-	uint32_t in_len;       /**< Bytes that landed in the data-in vector: these and no more are there, from its beginning on, where
-	                            data comes in order (DataPDUInOrder, DataSequenceInOrder: the default). */
+	uint32_t in_len;       /**< Bytes that landed in the data-in vector, from its beginning on: these and no more are there. Where
+	                            data came in any order (DataPDUInOrder=No, DataSequenceInOrder=No) those before the first gap. */
 };
 
 /** @brief A SCSI task. The host fills in the upper part, zeroes the rest, and leaves it alone until `task_done`. */

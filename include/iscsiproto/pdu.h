@@ -510,7 +510,8 @@ enum iscsip_initiator_rule {
 	ISCSIP_RULE_RESIDUAL_LEN = 270,    /**< An underflow larger than what was expected (11.4.5). arg: the count. */
 	ISCSIP_RULE_TEXT_FINAL = 271,      /**< A final answer to a text request that was not the last (11.11.1). arg: the tag. */
 	ISCSIP_RULE_PING_DATA = 272,       /**< More data came back than the ping had (11.19). arg: the length. */
-	ISCSIP_RULE_LOGIN_STATSN = 273     /**< As STATSN, during login. arg: the number. */
+	ISCSIP_RULE_LOGIN_STATSN = 273,    /**< As STATSN, during login. arg: the number. */
+	ISCSIP_RULE_IN_GAP = 274           /**< GOOD, and data-in missing before what came (13.18, 13.19). arg: the offset. */
 };
 
 /**

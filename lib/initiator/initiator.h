@@ -38,6 +38,7 @@
 #include "iscsiproto/initiator.h"
 #include "base/vec.h"
 #include "session/session.h"
+#include "task/ranges.h"
 #include "text/text.h"
 
 #define INI_PONGS 8u          /* answers to pings of the target that may wait; input is held while all do */
@@ -119,6 +120,7 @@ struct ini_session {
 	const struct iscsip_initiator_ops *ops;
 	const char *target_name;
 	struct iscsip_ddp *tags;
+	struct task_ranges *in_ranges; /* one a tag, where the offer lets data-in come in any order; or NULL */
 	struct ini_r2t *r2ts;      /* the pool: limits.max_tasks times the R2Ts offered for each */
 	struct ini_r2t *r2t_free;
 	uint32_t r2t_count, r2t_fresh;
@@ -221,6 +223,20 @@ static inline struct ini_task *ini_priv(struct iscsip_task *t)
 static inline struct iscsip_task *ini_task_of(struct conn_item *item)
 {
 	return (struct iscsip_task *)(void *)((uint8_t *)item - offsetof(struct iscsip_task, priv));
+}
+
+/* What has come of a task's data-in, where that may be in any order; else NULL: what has come ends at in_next. */
+static inline struct task_ranges *ini_in_ranges(const struct ini_session *s, const struct ini_task *p)
+{
+	if (!s->in_ranges || (s->base.params.data_pdu_in_order && s->base.params.data_sequence_in_order))
+		return NULL;
+	return &s->in_ranges[p->itt & 0xffffu];
+}
+
+/* Whether a task is aborted because its data can not be had any more: damaged, or in too many pieces to know what is there. */
+static inline bool ini_data_lost(const struct ini_task *p)
+{
+	return p->why == ISCSIP_EDIGEST || p->why == ISCSIP_ENOSPC;
 }
 
 static inline bool ini_usable(const struct ini_conn *ic)

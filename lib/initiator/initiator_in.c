@@ -11,6 +11,11 @@
  * has ended (4.2.3.3, 4.2.3.4), which lose nothing. A tag that was never given out breaks the protocol. A DataSN that is left
  * out does too: on one stream of bytes that were good nothing can be lost. One that comes twice is dropped (7.9).
  *
+ * Where all comes in order, what is there ends at the offset that comes next. Where the target may choose the order (13.18,
+ * 13.19), ranges keep score of it (task/ranges.h), which 4.2.5.2 advises against for the sake of data that comes again: that is
+ * let pass and written again, but it is no substitute for data that did not come. A task with more ranges than there is room
+ * for is aborted, and one that ends with GOOD and a gap has broken the protocol; what is behind the first gap is never counted.
+ *
  * A Data-In sequence longer than MaxBurstLength is taken: 11.7.1 forbids it to the target, but asks nothing of the receiver,
  * and targets in use send whole transfers without an F bit between.
  */
@@ -51,7 +56,7 @@ static int ini_in_order(struct ini_conn *ic, struct ini_task *p)
 	const struct iscsip_params *k = &ic->s->base.params;
 	uint32_t off = ic->c->pdu.data_in.buffer_offset, end = off + ic->c->pdu.data_len;
 
-	if (k->data_pdu_in_order && p->in_sequence && off != p->in_next)
+	if (k->data_pdu_in_order && (k->data_sequence_in_order || p->in_sequence) && off != p->in_next)
 		return ini_broken(ic, ISCSIP_RULE_IN_ORDER, off);
 	if (k->data_sequence_in_order && off < p->in_floor)
 		return ini_broken(ic, ISCSIP_RULE_IN_ORDER, off);
@@ -72,7 +77,7 @@ static int ini_in_place(struct ini_conn *ic, struct iscsip_task *t, struct iscsi
 	*drop = true;
 	if (!t->in_vec)
 		return ini_broken(ic, ISCSIP_RULE_TASK_KIND, pdu->itt);
-	if (p->why == ISCSIP_EDIGEST || serial_lt(pdu->data_in.datasn, p->datasn)) {
+	if (ini_data_lost(p) || serial_lt(pdu->data_in.datasn, p->datasn)) {
 		ic->s->base.stats.ignored++;
 		return ISCSIP_OK;
 	}
@@ -139,10 +144,20 @@ static int ini_underflow_fits(struct ini_conn *ic, uint32_t residual, uint32_t l
 
 static void ini_complete(struct ini_conn *ic, struct iscsip_task *t)
 {
-	int why = ini_priv(t)->why;
+	const struct ini_task *p = ini_priv(t);
 
-	/* an abort that the answer has overtaken does not matter, damaged data or a rejected command does */
-	iscsip__initiator_over(ic->s, t, why == ISCSIP_EDIGEST || why == ISCSIP_EPROTO ? why : ISCSIP_OK);
+	/* an abort that the answer has overtaken does not matter, lost data or a rejected command does */
+	iscsip__initiator_over(ic->s, t, ini_data_lost(p) || p->why == ISCSIP_EPROTO ? p->why : ISCSIP_OK);
+}
+
+/* GOOD says that the data is there: then it has no gap, though it may be short. */
+static int ini_in_whole(struct ini_conn *ic, struct iscsip_task *t)
+{
+	const struct task_ranges *r = ini_in_ranges(ic->s, ini_priv(t));
+
+	if (!r || t->result.status || ini_data_lost(ini_priv(t)) || !task_ranges_have_gap(r))
+		return ISCSIP_OK;
+	return ini_broken(ic, ISCSIP_RULE_IN_GAP, task_ranges_first_gap(r));
 }
 
 static int ini_in_status(struct ini_conn *ic, struct iscsip_task *t)
@@ -150,18 +165,26 @@ static int ini_in_status(struct ini_conn *ic, struct iscsip_task *t)
 	const struct iscsip_data_in *d = &ic->c->pdu.data_in;
 	int err = d->underflow ? ini_underflow_fits(ic, d->residual, t->in_len) : ISCSIP_OK;
 
+	t->result.status = d->status;
+	if (!err)
+		err = ini_in_whole(ic, t);
 	if (err)
 		return err;
-	t->result.status = d->status;
 	ini_result_flags(t, d->overflow, d->underflow, d->residual);
 	ini_complete(ic, t);
 	return ISCSIP_OK;
 }
 
-/* Data with a wrong digest is no data: the command is aborted and ends with an error (RFC 7143 7.8 b). */
-static void ini_in_bad(struct ini_conn *ic, struct iscsip_task *t)
+static void ini_in_count(struct ini_conn *ic, struct iscsip_task *t)
 {
-	iscsip__initiator_abort(ic->s, t, ISCSIP_EDIGEST, ic->c->now);
+	const struct iscsip_pdu *pdu = &ic->c->pdu;
+	struct task_ranges *r = ini_in_ranges(ic->s, ini_priv(t));
+	uint32_t off = pdu->data_in.buffer_offset;
+
+	t->result.in_len += pdu->data_len;
+	ic->s->base.stats.in_bytes += pdu->data_len;
+	if (r && pdu->data_len && !iscsip__task_ranges_merge(r, off, off + pdu->data_len))
+		iscsip__initiator_abort(ic->s, t, ISCSIP_ENOSPC, ic->c->now);
 }
 
 static int ini_in_landed(struct ini_conn *ic, struct iscsip_task *t)
@@ -172,13 +195,12 @@ static int ini_in_landed(struct ini_conn *ic, struct iscsip_task *t)
 	if (p->stage == INI_OVER)
 		return ISCSIP_OK;
 	if (ic->c->data_bad) {
-		ini_in_bad(ic, t);
+		/* data with a wrong digest is no data: the command ends with an error (RFC 7143 7.8 b) */
+		iscsip__initiator_abort(ic->s, t, ISCSIP_EDIGEST, ic->c->now);
 		return ISCSIP_OK;
 	}
-	if (!ic->rx_drop) {
-		t->result.in_len += pdu->data_len;
-		ic->s->base.stats.in_bytes += pdu->data_len;
-	}
+	if (!ic->rx_drop)
+		ini_in_count(ic, t);
 	if (pdu->final)
 		ini_in_sequence_ends(p);
 	return pdu->data_in.has_status ? ini_in_status(ic, t) : ISCSIP_OK;
@@ -262,7 +284,7 @@ static int ini_response_counts(struct ini_conn *ic, struct iscsip_task *t)
 	struct ini_task *p = ini_priv(t);
 
 	/* 11.4.8 counts Data-In alone, and for bidirectional commands 4.2.2.4 numbers R2Ts with them; writes have no Data-In */
-	if (t->in_vec && p->why != ISCSIP_EDIGEST && serial_lt(p->datasn, r->expdatasn))
+	if (t->in_vec && !ini_data_lost(p) && serial_lt(p->datasn, r->expdatasn))
 		return ini_broken(ic, ISCSIP_RULE_EXPDATASN, r->expdatasn);
 	if (r->bidi_underflow && t->out_vec && t->in_vec && r->bidi_residual > t->in_len)
 		return ini_broken(ic, ISCSIP_RULE_RESIDUAL_LEN, r->bidi_residual);
@@ -291,6 +313,9 @@ static int ini_respond(struct ini_conn *ic, struct iscsip_task *t)
 			t->result.in_overflow = true;
 			t->result.in_residual = r->bidi_residual;
 		}
+		err = ini_in_whole(ic, t);
+		if (err)
+			return err;
 	}
 	ini_complete(ic, t);
 	return ISCSIP_OK;

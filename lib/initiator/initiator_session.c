@@ -19,6 +19,12 @@ static uint32_t ini_tag_count(const struct iscsip_config *cfg)
 	return cfg->limits.max_tasks + cfg->limits.max_conns * INI_CONN_TAGS + 1u;
 }
 
+/* Ranges are needed only where the target may choose the order (13.18, 13.19); of a task those of its tag's index. */
+static size_t ini_ranges_count(const struct iscsip_config *cfg)
+{
+	return cfg->offer->data_pdu_in_order && cfg->offer->data_sequence_in_order ? 0 : ini_tag_count(cfg);
+}
+
 /* What a target may ask for at once: what the offer promises it, for each task. */
 static uint32_t ini_r2t_count(const struct iscsip_config *cfg)
 {
@@ -31,14 +37,16 @@ static struct ini_session *ini_session_carve(struct arena *a, const struct iscsi
 	size_t tag_len = iscsip_ddp_size(ini_tag_count(cfg));
 	void *tags = arena_take(a, tag_len, ISCSIP_DDP_ALIGN);
 	struct ini_r2t *r2ts = arena_take_array(a, ini_r2t_count(cfg), sizeof *r2ts, _Alignof(struct ini_r2t));
+	struct task_ranges *ranges = arena_take_array(a, ini_ranges_count(cfg), sizeof *ranges, _Alignof(struct task_ranges));
 	static const struct iscsip_ddp_layout layout = ISCSIP_DDP_LAYOUT_TASKS;
 
-	if (s && r2ts)
+	if (s && ranges)
 		memset(s, 0, sizeof *s);
-	if (!iscsip__session_carve(r2ts ? &s->base : NULL, a, cfg) || !r2ts)
+	if (!iscsip__session_carve(ranges ? &s->base : NULL, a, cfg) || !ranges)
 		return NULL;
 	s->r2ts = r2ts;
 	s->r2t_count = ini_r2t_count(cfg);
+	s->in_ranges = ini_ranges_count(cfg) ? ranges : NULL;
 	return iscsip_ddp_init(&s->tags, tags, tag_len, ini_tag_count(cfg), &layout) ? NULL : s;
 }
 

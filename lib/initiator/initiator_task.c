@@ -160,6 +160,8 @@ int iscsip_initiator_submit(struct iscsip_session *base, struct iscsip_task *t, 
 	p->item.kind = INI_TASK;
 	if (iscsip__initiator_tag(s, &p->item, &at, t->in_len, &p->itt))
 		return ISCSIP_EAGAIN;
+	if (s->in_ranges)
+		task_ranges_clear(&s->in_ranges[p->itt & 0xffffu]);
 	p->out_at.vec = t->out_vec;
 	p->out_at.cnt = t->out_vec ? t->out_cnt : 0;
 	s->tasks++;
@@ -186,6 +188,7 @@ static void ini_give_back(struct ini_session *s, struct iscsip_task *t)
 void iscsip__initiator_over(struct ini_session *s, struct iscsip_task *t, int err)
 {
 	struct ini_task *p = ini_priv(t);
+	const struct task_ranges *ranges;
 
 	if (p->stage == INI_OVER)
 		return;
@@ -195,8 +198,9 @@ void iscsip__initiator_over(struct ini_session *s, struct iscsip_task *t, int er
 		s->unnumbered = (uint16_t)(s->unnumbered - !t->immediate);
 	t->result.issued = p->stage == INI_ISSUED;
 	t->result.err = err;
-	if (t->result.in_len > t->in_len)
-		t->result.in_len = t->in_len; /* only where data may overlap */
+	ranges = ini_in_ranges(s, p);
+	if (ranges)
+		t->result.in_len = task_ranges_first_gap(ranges);
 	if (!t->result.in_overflow)
 		t->result.in_residual = t->in_len - t->result.in_len;
 	iscsip__initiator_out_stop(s, t);

@@ -241,7 +241,7 @@ void iscsip__initiator_abort(struct ini_session *s, struct iscsip_task *t, int w
 		iscsip__initiator_over(s, t, why);
 		return;
 	}
-	if (p->why && why != ISCSIP_EDIGEST)
+	if (p->why && why != ISCSIP_EDIGEST && why != ISCSIP_ENOSPC)
 		return;
 	if (!p->why)
 		iscsip__initiator_list_aborting(s, t);

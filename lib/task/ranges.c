@@ -17,12 +17,6 @@ static uint32_t range_at(const struct task_ranges *r, uint32_t begin)
 	return i;
 }
 
-static void range_remove(struct task_ranges *r, uint32_t i)
-{
-	r->count--;
-	memmove(&r->range[i], &r->range[i + 1], (r->count - i) * sizeof r->range[0]);
-}
-
 static bool range_insert(struct task_ranges *r, uint32_t i, uint32_t begin, uint32_t end)
 {
 	if (r->count == TASK_RANGES_MAX)
@@ -34,24 +28,29 @@ static bool range_insert(struct task_ranges *r, uint32_t i, uint32_t begin, uint
 	return true;
 }
 
+bool iscsip__task_ranges_merge(struct task_ranges *r, uint32_t begin, uint32_t end)
+{
+	uint32_t first = range_at(r, begin), after = first;
+
+	while (after < r->count && r->range[after].begin <= end)
+		after++;
+	if (after == first)
+		return range_insert(r, first, begin, end);
+	if (r->range[first].begin > begin)
+		r->range[first].begin = begin;
+	r->range[first].end = r->range[after - 1].end > end ? r->range[after - 1].end : end;
+	memmove(&r->range[first + 1], &r->range[after], (r->count - after) * sizeof r->range[0]);
+	r->count -= after - first - 1u;
+	return true;
+}
+
 bool iscsip__task_ranges_add(struct task_ranges *r, uint32_t begin, uint32_t end)
 {
 	uint32_t i = range_at(r, begin);
-	bool joins_before = i < r->count && r->range[i].end == begin;
-	uint32_t after = joins_before ? i + 1 : i;
-	bool joins_after = after < r->count && r->range[after].begin == end;
 
-	if (after < r->count && r->range[after].begin < end)
+	if (i < r->count && r->range[i].end == begin)
+		i++; /* it only touches */
+	if (i < r->count && r->range[i].begin < end)
 		return false;
-	if (joins_before && joins_after) {
-		r->range[i].end = r->range[after].end;
-		range_remove(r, after);
-	} else if (joins_before) {
-		r->range[i].end = end;
-	} else if (joins_after) {
-		r->range[after].begin = begin;
-	} else {
-		return range_insert(r, i, begin, end);
-	}
-	return true;
+	return iscsip__task_ranges_merge(r, begin, end);
 }

@@ -490,6 +490,7 @@ static void data_in_out_of_order_ends_the_connection(void **state)
 		{ 0, false, 0 },
 		{ 512, true, 0 },     /* a sequence behind the one before it */
 		{ 512, true, 1023 },  /* overlap of sequences */
+		{ 0, true, 1024 },    /* a gap between sequences */
 	};
 	size_t i;
 
@@ -503,6 +504,142 @@ static void data_in_out_of_order_ends_the_connection(void **state)
 		it_give(&R, &p, junk, 512);
 		broken(ISCSIP_EPROTO, ISCSIP_RULE_IN_ORDER);
 	}
+}
+
+/* A read of ROOM bytes is under way, whose data may come in any order. */
+static uint32_t begin_read_any_order(void)
+{
+	configure();
+	R.offer.data_pdu_in_order = R.target_offer.data_pdu_in_order = false;
+	R.offer.data_sequence_in_order = R.target_offer.data_sequence_in_order = false;
+	it_open(&R);
+	it_login(&R);
+	memset(area, 0xa7, sizeof area);
+	memset(junk, 0x6b, sizeof junk);
+	it_read(&K, area + GUARD, ROOM);
+	return submit_command(&K);
+}
+
+static void give_data(uint32_t itt, uint32_t datasn, uint32_t off, uint32_t len)
+{
+	struct iscsip_pdu p = it_pdu_data_in(itt, datasn, off, true);
+
+	it_give(&R, &p, junk, len);
+}
+
+/* Where any order was agreed on, bytes may come again; they are no substitute for others that do not come. */
+static void bytes_that_come_twice_do_not_hide_those_that_are_missing(void **state)
+{
+	static const struct {
+		uint32_t off[4];
+		uint32_t len;     /* of each of the four */
+		uint32_t there;   /* from the beginning on */
+		bool gap;
+	} cases[] = {
+		{ { 0, 0, 0, 0 }, 1024, 1024, false },
+		{ { 0, 1024, 0, 1024 }, 1024, 2048, false },
+		{ { 0, 2048, 1024, 1024 }, 1024, 3072, false },
+		{ { 3072, 1024, 0, 2048 }, 1024, 4096, false },
+		{ { 0, 2048, 2048, 0 }, 1024, 1024, true },
+		{ { 3072, 3072, 3072, 3072 }, 1024, 0, true },
+		{ { 1024, 2048, 1024, 3072 }, 1024, 0, true },
+		{ { 0, 512, 3073, 3073 }, 1023, 1535, true },
+		{ { 1, 2, 3, 4 }, 1024, 0, true },
+	};
+	size_t i;
+	int how;
+
+	(void)state;
+	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+		/* the status: GOOD with the last data, GOOD after it, BUSY */
+		for (how = 0; how < 3; how++) {
+			uint32_t itt = begin_read_any_order(), n;
+			struct iscsip_pdu p = it_pdu_data_in(itt, 3, cases[i].off[3], true);
+
+			for (n = 0; n < 3; n++)
+				give_data(itt, n, cases[i].off[n], cases[i].len);
+			p.data_in.has_status = how == 0;
+			it_give(&R, &p, junk, cases[i].len);
+			if (how) {
+				p = it_pdu_response(itt, how == 1 ? 0 : 8);
+				p.scsi_response.expdatasn = 4;
+				it_give(&R, &p, NULL, 0);
+			}
+			if (cases[i].gap && how < 2) {
+				assert_int_equal(iscsip_conn_error(R.c)->arg, cases[i].there);
+				broken(ISCSIP_EPROTO, ISCSIP_RULE_IN_GAP);
+				continue;
+			}
+			assert_true(it_is_done(&R, &K));
+			assert_int_equal(K.t.result.err, ISCSIP_OK);
+			assert_int_equal(K.t.result.in_len, cases[i].there);
+			assert_int_equal(K.t.result.in_residual, ROOM - cases[i].there);
+			recover();
+		}
+	}
+}
+
+/* Every other one of 66 pieces makes 33 ranges, one too many: the task is aborted, whatever the target says of it. */
+static void data_in_more_pieces_than_can_be_known_ends_its_task_alone(void **state)
+{
+	int how;
+
+	(void)state;
+	/* its end: an answer to the abort, the status before that, the same of one that the host aborts; and pieces that fit */
+	for (how = 0; how < 4; how++) {
+		uint32_t itt = begin_read_any_order(), n, pieces = how == 3 ? 32 : 33;
+		struct iscsip_pdu p;
+
+		if (how == 2)
+			assert_int_equal(iscsip_initiator_abort(R.s, &K.t, R.now), ISCSIP_OK);
+		for (n = 0; n < pieces; n++)
+			give_data(itt, n, n * 80, 40);
+		if (how == 3) {
+			it_quiet(&R);
+			for (n = 0; n < 32; n++)
+				give_data(itt, 32 + n, n * 80 + 40, 40);
+		} else {
+			it_take(&R, ISCSIP_OP_TASK_REQUEST);
+			assert_int_equal(R.got.h.task_request.function, ISCSIP_TMF_ABORT_TASK);
+			assert_int_equal(R.got.h.task_request.ref_task_tag, itt);
+			give_data(itt, 33, 40, 40); /* passes by */
+			assert_int_equal(area[GUARD + 40], 0xa7);
+		}
+		if (how == 0) {
+			p = it_pdu(ISCSIP_OP_TASK_RESPONSE, R.got.h.itt);
+			p.task_response.response = ISCSIP_TMF_COMPLETE;
+		} else {
+			p = it_pdu_response(itt, 0);
+			p.scsi_response.expdatasn = how == 3 ? 64 : 34;
+		}
+		it_give(&R, &p, NULL, 0);
+		assert_true(it_is_done(&R, &K));
+		assert_int_equal(K.t.result.err, how == 3 ? ISCSIP_OK : ISCSIP_ENOSPC);
+		assert_int_equal(K.t.result.in_len, how == 3 ? 2560 : 40);
+		assert_int_equal(iscsip_conn_error(R.c)->code, ISCSIP_OK);
+		recover();
+	}
+}
+
+/* What one task's tag has had is not another one's. */
+static void a_task_begins_with_no_data_whatever_its_tag_had_before(void **state)
+{
+	uint32_t itt = begin_read_any_order(), n;
+
+	(void)state;
+	for (n = 0; n < 40; n++) {
+		struct iscsip_pdu p = it_pdu_data_in(itt, 0, 0, true);
+
+		p.data_in.has_status = true;
+		it_give(&R, &p, junk, n % 2 ? 512 : ROOM);
+		assert_true(it_is_done(&R, &K));
+		assert_int_equal(K.t.result.in_len, n % 2 ? 512 : ROOM);
+		R.done_count = 0;
+		it_read(&K, area + GUARD, ROOM);
+		itt = submit_command(&K);
+	}
+	it_close(&R);
+	it_end(&R);
 }
 
 static void data_numbers_may_repeat_but_not_skip(void **state)
@@ -1148,6 +1285,9 @@ int main(void)
 		cmocka_unit_test(an_old_tag_does_not_reach_the_new_task),
 		cmocka_unit_test(data_in_outside_the_room_is_not_placed),
 		cmocka_unit_test(data_in_out_of_order_ends_the_connection),
+		cmocka_unit_test(bytes_that_come_twice_do_not_hide_those_that_are_missing),
+		cmocka_unit_test(data_in_more_pieces_than_can_be_known_ends_its_task_alone),
+		cmocka_unit_test(a_task_begins_with_no_data_whatever_its_tag_had_before),
 		cmocka_unit_test(data_numbers_may_repeat_but_not_skip),
 		cmocka_unit_test(flags_that_contradict_each_other_end_the_connection),
 		cmocka_unit_test(the_acknowledge_bit_is_ignored_at_level_0_and_so_are_bidi_flags_of_a_read),

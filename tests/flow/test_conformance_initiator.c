@@ -313,14 +313,14 @@ static void status_of_a_bidirectional_command_does_not_come_in_a_data_in(void **
 	it_end(&R);
 }
 
-static void data_that_was_sent_and_received_is_not_kept_score_of(void **state)
+static void data_that_comes_or_is_asked_for_again_is_taken_and_sent_again(void **state)
 {
 	struct iscsip_pdu p;
 	struct it_task k;
 	uint32_t itt, i;
 
 	(void)state;
-	/* where no order was agreed on, a range that comes again is written again: nobody remembers that it was there */
+	/* where no order was agreed on, a range that comes again is written again, and what is there is not told by a count */
 	it_init(&R);
 	R.offer.data_pdu_in_order = R.target_offer.data_pdu_in_order = false;
 	R.offer.data_sequence_in_order = R.target_offer.data_sequence_in_order = false;
@@ -336,10 +336,13 @@ static void data_that_was_sent_and_received_is_not_kept_score_of(void **state)
 		it_give(&R, &p, out, 512);
 		assert_int_equal(in[512], i);
 	}
+	p = it_pdu_data_in(itt, 3, 0, true);
+	it_give(&R, &p, out, 512);
 	p = it_pdu_response(itt, 0);
-	p.scsi_response.expdatasn = 3;
+	p.scsi_response.expdatasn = 4;
 	it_give(&R, &p, NULL, 0);
 	assert_true(it_is_done(&R, &k));
+	assert_int_equal(k.t.result.in_len, 1024);
 	R.done_count = 0;
 	/* and a range that is asked for again is sent again */
 	it_write(&k, out, 1024);
@@ -665,7 +668,7 @@ int main(void)
 		cmocka_unit_test(an_r2t_without_a_lun_is_answered_with_the_commands_where_the_host_is_lenient),
 		cmocka_unit_test(the_a_bit_of_a_data_in_is_ignored_at_level_0),
 		cmocka_unit_test(status_of_a_bidirectional_command_does_not_come_in_a_data_in),
-		cmocka_unit_test(data_that_was_sent_and_received_is_not_kept_score_of),
+		cmocka_unit_test(data_that_comes_or_is_asked_for_again_is_taken_and_sent_again),
 		cmocka_unit_test(any_pdu_but_a_login_response_ends_a_login),
 		cmocka_unit_test(a_pdu_that_is_not_well_formed_ends_the_connection_and_its_tasks),
 		cmocka_unit_test(a_late_answer_to_task_management_is_dropped),

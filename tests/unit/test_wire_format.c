@@ -247,7 +247,7 @@ static void an_error_of_any_rule_is_told_whole(void **state)
 	char line[400];
 
 	(void)state;
-	for (uint32_t rule = 1; rule <= ISCSIP_RULE_LOGIN_STATSN; rule++) {
+	for (uint32_t rule = 1; rule <= ISCSIP_RULE_IN_GAP; rule++) {
 		struct iscsip_error e = { .code = ISCSIP_EPROTO, .opcode = ISCSIP_OP_R2T, .rule = (uint16_t)rule, .arg = 0xdeadbeef };
 		int len = iscsip_error_format(&e, line, sizeof line);
 
