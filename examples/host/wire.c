@@ -385,6 +385,15 @@ static void ready(struct watch *watch, uint32_t events)
 		}
 	}
 	settle(w);
+	if (w->served && !w->gone && !w->lingering)
+		w->served(w);
+}
+
+void wire_due(struct wire *w, iscsip_time when)
+{
+	w->session_deadline = when;
+	if (when < w->loop->next_tick)
+		w->loop->next_tick = when;
 }
 
 void wire_send_dirty(struct loop *l)

@@ -45,6 +45,8 @@ struct wire {
 	void (*freed)(struct wire *w);
 	/* session_deadline has come; may be NULL. */
 	void (*session_due)(struct wire *w);
+	/* Bytes came and were served: session_deadline may have changed; may be NULL. */
+	void (*served)(struct wire *w);
 };
 
 /* Takes over a connected, non-blocking socket. ops and conn may follow before the next round. 0, or -1 with errno. */
@@ -56,6 +58,9 @@ int wire_arrive(struct wire *w, struct loop *l);
 void wire_dirty(struct wire *w);
 /* Closes at once: the connection is told, `freed` comes at the end of the round. */
 void wire_close(struct wire *w);
+
+/* Its session has something to do at this time, or never. */
+void wire_due(struct wire *w, iscsip_time when);
 
 iscsip_time wire_tick(struct wire *w);
 void wire_send_dirty(struct loop *l);

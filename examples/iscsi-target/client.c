@@ -45,6 +45,27 @@ static void client_freed(struct wire *w)
 	blocks_give(&server.client_blocks, c);
 }
 
+/* What a session waits for: answers to the R2Ts of commands that a reset has aborted. */
+static void session_look(struct wire *w)
+{
+	struct iscsip_session *s = iscsip_conn_session(((struct client *)(void *)w)->conn);
+	iscsip_time due = s ? iscsip_session_deadline(s) : ISCSIP_TIME_NEVER;
+
+	if (due != w->session_deadline)
+		wire_due(w, due);
+}
+
+static void session_due(struct wire *w)
+{
+	struct iscsip_session *s = iscsip_conn_session(((struct client *)(void *)w)->conn);
+
+	if (s)
+		(void)iscsip_session_tick(s, w->loop->now);
+	w->session_deadline = ISCSIP_TIME_NEVER;
+	session_look(w);
+	wire_dirty(w);
+}
+
 static int client_init(struct client *c, struct loop *l, int fd)
 {
 	int err;
@@ -63,6 +84,8 @@ static int client_init(struct client *c, struct loop *l, int fd)
 	}
 	c->wire.closing = client_closing;
 	c->wire.freed = client_freed;
+	c->wire.session_due = session_due;
+	c->wire.served = session_look;
 	return wire_open(&c->wire, l, fd, &wire_iscsi, c->conn);
 }
 

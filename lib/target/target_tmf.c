@@ -425,7 +425,7 @@ enum conn_made iscsip__target_tmf_make(struct iscsip_conn *c, struct tgt_task *t
 
 /* --- time --- */
 
-/* How long the initiator may leave R2Ts of aborted tasks unanswered before its connection is dropped, or their tags are (11.5.1). */
+/* How long the initiator may leave R2Ts of aborted tasks unanswered before that costs its connection, or them (11.5.1). */
 static iscsip_time tags_due(const struct tgt_task *t)
 {
 	uint32_t wait = t->ses->s.cfg->logout_timeout_ms;

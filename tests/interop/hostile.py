@@ -372,6 +372,20 @@ def aborts():
             expect(pdu.response == 0, "response", pdu.response)
 
 
+@suite.test("a reset whose R2Ts stay open, as Linux leaves them, is answered in five seconds and costs nothing else")
+def open_r2ts():
+    with Watched() as w, w.peer(InitialR2T="Yes", ImmediateData="No") as p:
+        p.read_blocks()
+        itt = p.command(WRITE, 8192, write=True)
+        r2t = answered(p, R2T)
+        began = time.monotonic()
+        p.send(header(0x02, 0x85, True, itt=0x500, words=(NO_TAG, p.cmdsn, p.expstatsn)))
+        expect(answered(p, TASK_RESPONSE).response == 0, "the reset failed")
+        expect(4 < time.monotonic() - began < 8, "after", time.monotonic() - began, "s")
+        p.data_out(itt, r2t.ttt, 0, b"l" * 8192)
+        expect(p.read_blocks() != b"l" * 4096, "what came too late was written")
+
+
 @suite.test("text requests: unknown keys, wrong tags, SendTargets in a normal session")
 def text():
     with Watched() as w, w.peer() as p:
