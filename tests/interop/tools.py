@@ -33,7 +33,7 @@ def usage():
                          (("--allow", "300.1.1.1"), "--allow"), (("--listen", "1:2:3"), "--listen")):
         out = run(BIN / "iscsi-target", *words, ok=[2])
         expect(named in out, words, "->", out)
-    for words, named in (((), "command"), (("read", "iscsi://h/x"), "name"), (("read", f"iscsi://127.0.0.1/{TARGET}"), "--lba"),
+    for words, named in (((), "command"), (("read", "iscsi://h/a b"), "not a name"), (("read", f"iscsi://127.0.0.1/{TARGET}"), "--lba"),
                          (("fly", "iscsi://h"), "fly"), (("discover", "http://h"), "iscsi://"),
                          (("bench", f"iscsi://127.0.0.1/{TARGET}/0", "--op", "fly"), "--op")):
         out = initiator(*words, ok=[2])
