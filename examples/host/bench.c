@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bench: a load of reads or writes at a depth for some seconds, told as one line of JSON. Every completion sends the next
- * request at once, so the depth is kept and requests leave in batches.
+ * request at once, so the depth is kept and requests leave in batches. When the connection is lost, the requests that had no
+ * answer are sent again on a new one, as for every command (link.h).
  *
  * What is measured is the protocol and not the memory: all reads land in one buffer and all writes leave from another, as
  * with other implementations' load generators (a buffer for each request would be out of the cache when its turn comes).
@@ -29,6 +30,7 @@ struct bench {
 	uint64_t until_us;
 	uint64_t done, bytes;
 	unsigned under_way;
+	unsigned lost;             /* came back without an answer, and wait for a new connection */
 	uint64_t histogram[BUCKETS];
 	uint64_t *started_us;      /* for each request */
 	void *in, *out;            /* one buffer for all reads, one for all writes: nobody looks at the bytes */
@@ -101,8 +103,11 @@ static void send_next(struct bench *b, struct request *r)
 	b->started_us[(size_t)(uintptr_t)r->user] = clock_us();
 	b->under_way++;
 	err = b->l->ops->submit(b->l, r);
-	if (err)
-		die("bench: %s", b->l->why[0] ? b->l->why : iscsip_strerror(err));
+	if (err) {
+		r->err = err;
+		b->under_way--;
+		b->lost++;
+	}
 }
 
 static struct bench *the_bench;
@@ -113,9 +118,12 @@ static void came_back(struct request *r)
 	uint64_t now = clock_us();
 
 	b->under_way--;
-	if (r->err)
-		die("bench: %s", b->l->why[0] ? b->l->why : iscsip_strerror(r->err));
+	if (r->err) {
+		b->lost++;
+		return;
+	}
 	if (r->status == ISCSIP_STATUS_GOOD) {
+		b->l->retried = 0;
 		b->done++;
 		b->bytes += r->in_len + r->out_len;
 		b->histogram[bucket_of(now - b->started_us[(size_t)(uintptr_t)r->user])]++;
@@ -125,6 +133,22 @@ static void came_back(struct request *r)
 	}
 	if (now < b->until_us)
 		send_next(b, r);
+}
+
+/* Everything has come back, some of it without an answer. */
+static void send_lost(struct bench *b)
+{
+	link_reopen(b->l);
+	b->lost = 0;
+	for (unsigned i = 0; i < b->o->depth; i++) {
+		struct request *r = b->requests[i];
+
+		if (!r->err)
+			continue;
+		r->err = 0;
+		if (clock_us() < b->until_us)
+			send_next(b, r);
+	}
 }
 
 static double cpu_seconds(void)
@@ -187,8 +211,12 @@ void command_bench(struct link *l, const struct operands *o)
 	b.until_us = start + (uint64_t)(o->seconds * 1e6);
 	for (i = 0; i < o->depth; i++)
 		send_next(&b, b.requests[i]);
-	while (b.under_way)
-		loop_round(&l->loop, 1000);
+	while (b.under_way || b.lost) {
+		if (b.under_way)
+			loop_round(&l->loop, 1000);
+		else
+			send_lost(&b);
+	}
 	report(&b, (double)(clock_us() - start) / 1e6, cpu_seconds() - cpu);
 	for (i = 0; i < o->depth; i++)
 		free(b.requests[i]);

@@ -53,13 +53,14 @@ static void target_first_header(struct iscsip__login *l, const struct iscsip_pdu
 	iscsip__nego_enter(&l->nego, r->csg == NEGO_SECURITY ? NEGO_SECURITY : NEGO_OPERATIONAL);
 }
 
-/* What must not change from request to request (RFC 7143 11.12.4 to 11.12.8). */
+/* What must not change from request to request (RFC 7143 11.12.4 to 11.12.7). CmdSN should not either (11.12.8), but nothing hangs
+ * on it: numbers begin with that of the first request, and there are initiators in the field that count their requests. */
 static bool target_same_login(const struct iscsip__login *l, const struct iscsip_pdu *pdu)
 {
 	const struct iscsip_login_request *r = &pdu->login_request;
 
 	return memcmp(l->info.isid, r->isid, sizeof r->isid) == 0 && l->info.tsih == r->tsih && l->info.cid == r->cid &&
-	       l->info.itt == pdu->itt && r->version_min == 0 && (l->info.tsih != 0 || l->info.cmdsn == r->cmdsn);
+	       l->info.itt == pdu->itt && r->version_min == 0;
 }
 
 void iscsip__login_target_header(struct iscsip__login *l, const struct iscsip_pdu *pdu)
@@ -70,7 +71,7 @@ void iscsip__login_target_header(struct iscsip__login *l, const struct iscsip_pd
 		target_first_header(l, pdu);
 	else if (!target_same_login(l, pdu))
 		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR,
-				ISCSIP__WHY("ISID, TSIH, CID, ITT, CmdSN or version changed during login"));
+				ISCSIP__WHY("ISID, TSIH, CID, ITT or version changed during login"));
 	else if (r->csg != l->stage)
 		target_break(l, ISCSIP_LOGIN_INITIATOR_ERROR, ISCSIP__WHY("a request of another stage"));
 	if (r->cont && r->transit)
