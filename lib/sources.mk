@@ -8,6 +8,7 @@ LIB_SRCS := \
 	lib/cmd/cmd.c \
 	lib/conn/config.c \
 	lib/conn/conn.c \
+	lib/conn/conn_digest.c \
 	lib/conn/conn_login.c \
 	lib/conn/conn_run.c \
 	lib/conn/conn_rx.c \

@@ -172,7 +172,10 @@ static inline bool conn_queued(const struct conn_item *item)
  * From make(): the free unit that the PDU will be made in. Fill in payload, ref, mid, owner and note, then seal.
  * Never NULL there.
  */
-struct tx_unit *iscsip__conn_unit(struct iscsip_conn *c);
+static inline struct tx_unit *iscsip__conn_unit(struct iscsip_conn *c)
+{
+	return iscsip__tx_slot(&c->tx);
+}
 /*
  * Encodes the PDU into the unit, adds pad and digests, traces and pushes it. pdu->data_len must be mid_len where mid
  * belongs to the data (sense) plus payload_len; `mid_is_data` says which.
@@ -212,6 +215,8 @@ void iscsip__conn_login_make(struct iscsip_conn *c);
 void iscsip__conn_login_gone(struct iscsip_conn *c);
 
 const struct rx_ops *iscsip__conn_rx_ops(void);
+/* Tells the trace hook of a unit, and adds the digests that were negotiated. */
+void iscsip__conn_look_over(struct iscsip_conn *c, struct tx_unit *u, bool mid_is_data);
 tx_gone iscsip__conn_gone;
 bool iscsip__conn_has_tx(const struct iscsip_conn *c);
 /* Tells the host that there is something to do, where no door is being passed. */

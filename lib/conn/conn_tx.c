@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sending: from queues to numbered PDUs. Owns the three queues and the sealing of a PDU (encoding, padding, digests).
+ * Sending: from queues to numbered PDUs. Owns the three queues and the sealing of a PDU (encoding, padding).
  *
  * A PDU is made only when the host asks for bytes and there is a free unit, so whatever it says of the state (StatSN,
  * ExpCmdSN, the window) is of that moment, and the order on the wire is the order of the numbers. The urgent queue goes
@@ -8,7 +8,6 @@
  *
  * Invariant: an item is in at most one queue, and `queue[q]` points into a ring of all items of q.
  */
-#include "base/bytes.h"
 #include "conn/conn.h"
 
 /* --- queues --- */
@@ -97,82 +96,6 @@ static void fill(struct iscsip_conn *c, int pieces)
 
 /* --- sealing --- */
 
-struct tx_unit *iscsip__conn_unit(struct iscsip_conn *c)
-{
-	return iscsip__tx_slot(&c->tx);
-}
-
-/* Over the BHS and all that belongs to the header; the digest stands right behind it. */
-static void header_digest(struct iscsip_conn *c, struct tx_unit *u, bool mid_is_data)
-{
-	uint32_t crc = conn_crc(c, 0, u->head, u->head_len);
-
-	if (u->ref_len == 0 && (mid_is_data || u->mid_len == 0)) {
-		store_le32(u->head + u->head_len, crc);
-		u->head_len = (uint8_t)(u->head_len + DIGEST_LEN);
-		return;
-	}
-	crc = conn_crc(c, crc, u->ref, u->ref_len);
-	crc = conn_crc(c, crc, u->mid, u->mid_len);
-	store_le32(u->mid + u->mid_len, crc);
-	u->mid_len = (uint8_t)(u->mid_len + DIGEST_LEN);
-}
-
-static void data_digest(struct iscsip_conn *c, struct tx_unit *u, bool mid_is_data)
-{
-	struct iscsip_vec_cursor at = u->payload;
-	uint32_t left = u->payload_len;
-	uint32_t crc = mid_is_data ? conn_crc(c, 0, u->mid, u->mid_len) : 0;
-
-	while (left) {
-		size_t n;
-		const uint8_t *p = cursor_peek(&at, &n);
-
-		if (n == 0)
-			break;
-		n = n < left ? n : left;
-		crc = conn_crc(c, crc, p, n);
-		cursor_advance(&at, n);
-		left -= (uint32_t)n;
-	}
-	crc = conn_crc(c, crc, u->tail, u->tail_len);
-	store_le32(u->tail + u->tail_len, crc);
-	u->tail_len = (uint8_t)(u->tail_len + DIGEST_LEN);
-}
-
-static void trace_unit(struct iscsip_conn *c, const struct tx_unit *u, bool mid_is_data)
-{
-	struct iscsip_vec_cursor at = u->payload;
-	uint32_t left = u->payload_len;
-	uint8_t hdr[BHS_LEN + 4u + 260u + TX_MID_MAX];
-	size_t len = u->head_len;
-
-	memcpy(hdr, u->head, len);
-	if (u->ref_len && u->ref_len <= 260u) {
-		memcpy(hdr + len, u->ref, u->ref_len);
-		len += u->ref_len;
-	}
-	if (!mid_is_data) {
-		memcpy(hdr + len, u->mid, u->mid_len);
-		len += u->mid_len;
-	}
-	conn_trace(c, ISCSIP_TRACE_TX_HEADER, hdr, len);
-	if (mid_is_data && u->mid_len)
-		conn_trace(c, ISCSIP_TRACE_TX_DATA, u->mid, u->mid_len);
-	while (left) {
-		size_t n;
-		const uint8_t *p = cursor_peek(&at, &n);
-
-		if (n == 0)
-			break;
-		n = n < left ? n : left;
-		conn_trace(c, ISCSIP_TRACE_TX_DATA, p, n);
-		cursor_advance(&at, n);
-		left -= (uint32_t)n;
-	}
-	conn_trace(c, ISCSIP_TRACE_TX_END, NULL, 0);
-}
-
 void iscsip__conn_seal(struct iscsip_conn *c, struct tx_unit *u, const struct iscsip_pdu *pdu, bool mid_is_data)
 {
 	(void)iscsip_pdu_encode(u->head, pdu);
@@ -187,12 +110,8 @@ void iscsip__conn_sealed(struct iscsip_conn *c, struct tx_unit *u, bool mid_is_d
 		u->head_len = BHS_LEN;
 	u->tail_len = (uint8_t)pad_of(data_len);
 	memset(u->tail, 0, sizeof u->tail);
-	if (c->cfg->host->trace)
-		trace_unit(c, u, mid_is_data);
-	if (c->tx_ddigest && data_len)
-		data_digest(c, u, mid_is_data);
-	if (c->tx_hdigest)
-		header_digest(c, u, mid_is_data);
+	if (c->cfg->host->trace || c->tx_ddigest || c->tx_hdigest)
+		iscsip__conn_look_over(c, u, mid_is_data);
 	c->stats.tx_pdus++;
 	iscsip__tx_push(&c->tx);
 }

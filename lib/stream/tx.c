@@ -18,38 +18,6 @@ void iscsip__tx_init(struct tx *tx, struct tx_unit *units, uint16_t cap, bool ho
 	tx->hold = hold;
 }
 
-/* The place behind i in the ring. */
-static uint16_t ring_after(const struct tx *tx, uint16_t i)
-{
-	return (uint16_t)(i + 1u == tx->cap ? 0u : i + 1u);
-}
-
-struct tx_unit *iscsip__tx_slot(struct tx *tx)
-{
-	struct tx_unit *u;
-
-	if (tx_full(tx))
-		return NULL;
-	u = &tx->units[tx->next];
-	u->head_len = u->mid_len = u->tail_len = u->note = 0;
-	u->ref = NULL;
-	u->ref_len = 0;
-	u->payload_len = 0;
-	u->owner = NULL;
-	return u;
-}
-
-void iscsip__tx_push(struct tx *tx)
-{
-	struct tx_unit *u = &tx->units[tx->next];
-
-	u->len = u->payload_len + u->head_len + u->ref_len + u->mid_len + u->tail_len;
-	tx->to_send += u->len;
-	tx->next = ring_after(tx, tx->next);
-	tx->count++;
-	tx->unsent++;
-}
-
 /* Lists what of a flat part lies behind *skip bytes, which it consumes. */
 static int list_flat(struct iscsip_vec *vec, int cnt, const void *p, size_t len, size_t *skip)
 {
@@ -137,7 +105,7 @@ static void drop_oldest(struct tx *tx, tx_gone *gone, void *owner)
 {
 	struct tx_unit *u = &tx->units[tx->oldest];
 
-	tx->oldest = ring_after(tx, tx->oldest);
+	tx->oldest = tx_after(tx, tx->oldest);
 	tx->count--;
 	tx->released_off = 0;
 	if (tx->count == 0)
@@ -161,7 +129,7 @@ int iscsip__tx_done(struct tx *tx, size_t n, tx_gone *gone, void *owner)
 		}
 		n -= rest;
 		tx->sent_off = 0;
-		tx->sent = ring_after(tx, tx->sent);
+		tx->sent = tx_after(tx, tx->sent);
 		tx->unsent--;
 		if (!tx->hold)
 			drop_oldest(tx, gone, owner);

@@ -52,14 +52,43 @@ typedef void tx_gone(void *owner, struct tx_unit *u);
 
 void iscsip__tx_init(struct tx *tx, struct tx_unit *units, uint16_t cap, bool hold);
 
-/* The next free unit, its lengths zeroed, or NULL where the ring is full. tx_push() makes it the newest; it is not changed
- * after that. */
-struct tx_unit *iscsip__tx_slot(struct tx *tx);
-void iscsip__tx_push(struct tx *tx);
-
 static inline bool tx_full(const struct tx *tx)
 {
 	return tx->count == tx->cap;
+}
+
+/* The place behind i in the ring. */
+static inline uint16_t tx_after(const struct tx *tx, uint16_t i)
+{
+	return (uint16_t)(i + 1u == tx->cap ? 0u : i + 1u);
+}
+
+/* The next free unit, its lengths zeroed, or NULL where the ring is full. iscsip__tx_push() makes it the newest; it is not
+ * changed after that. */
+static inline struct tx_unit *iscsip__tx_slot(struct tx *tx)
+{
+	struct tx_unit *u;
+
+	if (tx_full(tx))
+		return NULL;
+	u = &tx->units[tx->next];
+	u->head_len = u->mid_len = u->tail_len = u->note = 0;
+	u->ref = NULL;
+	u->ref_len = 0;
+	u->payload_len = 0;
+	u->owner = NULL;
+	return u;
+}
+
+static inline void iscsip__tx_push(struct tx *tx)
+{
+	struct tx_unit *u = &tx->units[tx->next];
+
+	u->len = u->payload_len + u->head_len + u->ref_len + u->mid_len + u->tail_len;
+	tx->to_send += u->len;
+	tx->next = tx_after(tx, tx->next);
+	tx->count++;
+	tx->unsent++;
 }
 
 /* The payload in one piece of memory. */

@@ -280,7 +280,7 @@ struct tgt_conn {
 	/* PDU being received */
 	struct tgt_task *rx_task;           /* whose data it is; NULL: nobody's */
 	uint16_t rx_seq;                    /* index + 1 of the sequence, 0: unsolicited */
-	bool rx_skip;                       /* it was refused or ignored */
+	bool rx_skip;                       /* it was refused or ignored, or all is done with its header */
 	uint16_t ahs_len;                   /* its additional headers, kept behind the free Reject's BHS */
 
 	struct tgt_task *own_tmf, *own_other; /* who has the reserved slots */
@@ -432,20 +432,29 @@ static inline bool tgt_unpin(struct tgt_task *t)
 uint32_t iscsip__target_task_buckets(const struct iscsip_config *cfg);
 uint16_t iscsip__target_task_total(const struct iscsip_config *cfg);
 
+/* What a task of each kind does; by enum tgt_kind. */
+struct tgt_kind_ops {
+	void (*run)(struct tgt_task *t);                                   /* its turn has come */
+	enum conn_made (*make)(struct iscsip_conn *c, struct tgt_task *t); /* its next PDU */
+	void (*sent)(struct tgt_task *t);                                  /* a unit of it is out; NULL: nothing to do */
+	void (*end)(struct tgt_task *t);                                   /* it goes; NULL: nothing to do */
+};
+extern const struct tgt_kind_ops iscsip__target_kinds[];
+
 /* --- target_window.c --- */
 
-enum tgt_turn { TGT_TURN_OK, TGT_TURN_IGNORE };
+/* Whether a non-immediate request may come now (4.2.2.1): its number is in the window, and did not come before. */
+static inline bool tgt_window_takes(const struct tgt_session *s, uint32_t cmdsn)
+{
+	return serial_within(cmdsn, s->expcmdsn, s->maxcmdsn) && !(s->parked && s->park[cmdsn & s->park_mask]);
+}
 
-/* Whether a non-immediate request may come now (4.2.2.1). */
-enum tgt_turn iscsip__target_window_check(const struct tgt_session *s, uint32_t cmdsn);
 /* The request is complete: delivers it at its turn, and all that waited for it. */
 void iscsip__target_window_admit(struct tgt_task *t);
 void iscsip__target_window_unpark(struct tgt_task *t);
 /* CmdSN is considered received (11.6.1 b, 4.2.3.3 b); false outside the window, or if it came already. */
 bool iscsip__target_window_plug(struct tgt_session *s, uint32_t cmdsn);
 void iscsip__target_window_plug_below(struct tgt_session *s, uint32_t cmdsn);
-/* Delivery by kind. */
-void iscsip__target_deliver(struct tgt_task *t);
 /* Tells the initiator of a window that opened again, if nothing else does. */
 void iscsip__target_window_tell(struct tgt_session *s);
 

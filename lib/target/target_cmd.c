@@ -150,10 +150,15 @@ int iscsip__target_cmd_arrive(struct iscsip_conn *c)
 	cmd_fill(t, &c->pdu);
 	if (tc->ahs_len)
 		cmd_extend(t, &ahs);
-	t->flags |= TGT_RX;
-	tc->rx_task = t;
-	if (c->pdu.scsi_command.write)
-		out_begin(c, t); /* other commands have no data (command_breach() of lib/wire/check.c) */
+	if (c->pdu.scsi_command.write) {
+		t->flags |= TGT_RX;
+		tc->rx_task = t;
+		out_begin(c, t);
+	} else {
+		/* other commands have no data (command_breach() of lib/wire/check.c): it is complete */
+		tc->rx_skip = true;
+		iscsip__target_window_admit(t);
+	}
 	return ISCSIP_OK;
 }
 
@@ -174,9 +179,8 @@ int iscsip__target_cmd_complete(struct iscsip_conn *c)
 		iscsip__target_abort(t, false);
 		return ISCSIP_OK;
 	}
+	t->out.have = c->pdu.data_len;
 	t->ses->s.stats.out_bytes += c->pdu.data_len;
-	if (t->cmd.flags & ISCSIP_CMD_OUT)
-		t->out.have = c->pdu.data_len;
 	iscsip__target_window_admit(t);
 	return ISCSIP_OK;
 }

@@ -198,7 +198,7 @@ struct tgt_task *iscsip__target_begin(struct iscsip_conn *c, enum tgt_kind kind)
 
 	if (c->pdu.immediate)
 		return begin_immediate(c, kind);
-	if (iscsip__target_window_check(s, cmdsn) == TGT_TURN_IGNORE)
+	if (!tgt_window_takes(s, cmdsn))
 		return ignored(c);
 	live = iscsip__target_task_find(s, c->pdu.itt);
 	if (live)
@@ -390,25 +390,12 @@ static int role_refused(struct iscsip_conn *c, const uint8_t *bhs, const struct 
 
 static enum conn_made task_make(struct iscsip_conn *c, struct tgt_task *t)
 {
-	switch (t->kind) {
-	case TGT_COMMAND:
-		return iscsip__target_in_make(c, t);
-	case TGT_TMF:
-		return iscsip__target_tmf_make(c, t);
-	case TGT_TEXT:
-		return iscsip__target_text_make(c, t);
-	case TGT_NOP:
-		return iscsip__target_nop_make(c, t);
-	default:
-		return iscsip__target_logout_make(c, t);
-	}
+	return iscsip__target_kinds[t->kind].make(c, t);
 }
 
 static enum conn_made item_make(struct iscsip_conn *c, struct conn_item *item)
 {
 	switch (item->kind) {
-	case TGT_ITEM_TASK:
-		return task_make(c, tgt_task_of_item(item));
 	case TGT_ITEM_R2T:
 		return iscsip__target_r2t_make(c, tgt_task_of_r2t(item));
 	case TGT_ITEM_REJECT:
@@ -431,7 +418,7 @@ static enum conn_made role_make(struct iscsip_conn *c, struct conn_item *item)
 		return CONN_MADE_NONE;
 	tgt_enter(s);
 	s->making = true;
-	made = item_make(c, item);
+	made = item->kind == TGT_ITEM_TASK ? task_make(c, tgt_task_of_item(item)) : item_make(c, item);
 	s->making = false;
 	tgt_leave(s);
 	return made;
@@ -443,8 +430,8 @@ static void task_gone(struct tgt_task *t)
 
 	tgt_enter(s);
 	t->tx_units--;
-	if (t->kind == TGT_TEXT)
-		iscsip__target_text_gone(t);
+	if (iscsip__target_kinds[t->kind].sent)
+		iscsip__target_kinds[t->kind].sent(t);
 	if (t->flags & TGT_PIECE)
 		iscsip__target_in_gone(t);
 	else

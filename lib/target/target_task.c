@@ -245,14 +245,10 @@ static void command_end(struct tgt_task *t)
 
 static void task_end(struct tgt_task *t)
 {
-	iscsip__target_task_unhash(t);
-	if (t->kind == TGT_COMMAND) {
-		command_end(t);
-	} else if (t->kind == TGT_NOP) {
-		iscsip__target_nop_free(t);
-	} else if (t->kind == TGT_TMF) {
-		iscsip__target_tmf_free(t);
-	}
+	if (t->flags & TGT_HASHED)
+		iscsip__target_task_unhash(t);
+	if (iscsip__target_kinds[t->kind].end)
+		iscsip__target_kinds[t->kind].end(t);
 	slot_give_back(t);
 }
 
@@ -281,3 +277,18 @@ void iscsip__target_task_reap(struct tgt_session *s)
 		if (s->tasks[i].ses)
 			(void)iscsip__target_task_put(&s->tasks[i]);
 }
+
+/* --- kinds --- */
+
+static void answer(struct tgt_task *t)
+{
+	iscsip__conn_queue(t->c, &t->item, CONN_Q_ANSWER);
+}
+
+const struct tgt_kind_ops iscsip__target_kinds[] = {
+	[TGT_COMMAND] = { iscsip__target_cmd_exec, iscsip__target_in_make, NULL, command_end },
+	[TGT_TMF] = { iscsip__target_tmf_run, iscsip__target_tmf_make, NULL, iscsip__target_tmf_free },
+	[TGT_TEXT] = { iscsip__target_text_run, iscsip__target_text_make, iscsip__target_text_gone, NULL },
+	[TGT_NOP] = { answer, iscsip__target_nop_make, NULL, iscsip__target_nop_free },
+	[TGT_LOGOUT] = { iscsip__target_logout_run, iscsip__target_logout_make, NULL, NULL },
+};

@@ -20,34 +20,12 @@ static uint16_t *place_of(const struct tgt_session *s, uint32_t cmdsn)
 	return &s->park[cmdsn & s->park_mask];
 }
 
-enum tgt_turn iscsip__target_window_check(const struct tgt_session *s, uint32_t cmdsn)
-{
-	if (!serial_within(cmdsn, s->expcmdsn, s->maxcmdsn))
-		return TGT_TURN_IGNORE;
-	return s->parked && *place_of(s, cmdsn) ? TGT_TURN_IGNORE : TGT_TURN_OK;
-}
-
 /* --- delivery --- */
 
-void iscsip__target_deliver(struct tgt_task *t)
+static void deliver(struct tgt_task *t)
 {
 	t->flags |= TGT_TURN;
-	switch (t->kind) {
-	case TGT_COMMAND:
-		iscsip__target_cmd_exec(t);
-		return;
-	case TGT_TMF:
-		iscsip__target_tmf_run(t);
-		return;
-	case TGT_TEXT:
-		iscsip__target_text_run(t);
-		return;
-	case TGT_LOGOUT:
-		iscsip__target_logout_run(t);
-		return;
-	default:
-		iscsip__conn_queue(t->c, &t->item, CONN_Q_ANSWER);
-	}
+	iscsip__target_kinds[t->kind].run(t);
 }
 
 static void take_turn(struct tgt_task *t)
@@ -57,7 +35,7 @@ static void take_turn(struct tgt_task *t)
 	s->expcmdsn++;
 	s->open++;
 	t->flags |= TGT_OPEN;
-	iscsip__target_deliver(t);
+	deliver(t);
 }
 
 /* Delivers what was parked and is now in turn. Delivery may end the session: then nothing is parked any more. */
@@ -84,7 +62,7 @@ void iscsip__target_window_admit(struct tgt_task *t)
 	struct tgt_session *s = t->ses;
 
 	if (t->flags & TGT_IMMEDIATE) {
-		iscsip__target_deliver(t);
+		deliver(t);
 	} else if (t->cmdsn == s->expcmdsn) {
 		take_turn(t);
 		if (s->parked)
