@@ -248,12 +248,10 @@ static uint16_t response_breach(const struct iscsip_pdu *pdu)
 
 static uint16_t row_breach(const struct iscsip_pdu *pdu, unsigned row, unsigned sender, enum iscsip_phase phase)
 {
-	if (!(row & ROW_KNOWN))
-		return ISCSIP_RULE_OPCODE;
-	if (!(row & sender))
-		return ISCSIP_RULE_SENDER;
-	if (!(row & ROW_LOGIN << (unsigned)phase))
-		return ISCSIP_RULE_PHASE;
+	unsigned here = ROW_KNOWN | sender | ROW_LOGIN << (unsigned)phase;
+
+	if ((row & here) != here)
+		return !(row & ROW_KNOWN) ? ISCSIP_RULE_OPCODE : !(row & sender) ? ISCSIP_RULE_SENDER : ISCSIP_RULE_PHASE;
 	if (row & ROW_NONE && pdu->ahs_words > 0)
 		return ISCSIP_RULE_AHS;
 	if (row & ROW_BARE && pdu->data_len > 0)
