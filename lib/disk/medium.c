@@ -83,10 +83,10 @@ static void medium_at_once(struct disk_req *r, int result, disk_step *step)
 
 static uint64_t vec_bytes(const struct iscsip_vec *vec, int cnt)
 {
-	uint64_t n = 0;
+	uint64_t n = vec[0].len;
 	int i;
 
-	for (i = 0; i < cnt; i++)
+	for (i = 1; i < cnt; i++)
 		n += vec[i].len;
 	return n;
 }

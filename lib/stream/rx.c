@@ -70,9 +70,7 @@ static int header_ready(struct rx *rx, const uint8_t *hdr, uint32_t len)
 {
 	int err = rx->ops->header(rx->owner, hdr, len);
 
-	if (err || rx->held || rx->phase == RX_HEADER)
-		return err;
-	return skip_empty(rx);
+	return err || rx->held || rx->phase != RX_TRAILER ? err : skip_empty(rx);
 }
 
 /* Header bytes were added to rx->hdr: measure, or hand it over when all of it is in. */
@@ -147,11 +145,12 @@ static int feed_payload(struct rx *rx, const uint8_t *p, size_t n, size_t *used)
 			return ISCSIP_EHOST;
 		*used = room < *used ? room : *used;
 		memcpy(at, p, *used);
-		cursor_advance(&rx->place, *used);
+		if (*used < rx->left)
+			cursor_advance(&rx->place, *used);
 		p = at;
 	}
 	err = payload_moved(rx, p, *used);
-	return err ? err : skip_empty(rx);
+	return err || rx->left ? err : skip_empty(rx);
 }
 
 static int feed_trailer(struct rx *rx, const uint8_t *p, size_t n, size_t *used)

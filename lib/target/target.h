@@ -519,6 +519,7 @@ void iscsip__target_r2t_unwait(struct tgt_task *t);
 
 enum conn_made iscsip__target_in_make(struct iscsip_conn *c, struct tgt_task *t);
 int iscsip__target_in_send(struct iscsip_cmd *cmd, const struct iscsip_vec *vec, int cnt, uint32_t len, bool last);
+/* A unit of a task that is not over is out: perhaps the last of the piece. */
 void iscsip__target_in_gone(struct tgt_task *t);
 
 /* --- target_response.c --- */

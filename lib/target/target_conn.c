@@ -432,7 +432,7 @@ static void task_gone(struct tgt_task *t)
 	t->tx_units--;
 	if (iscsip__target_kinds[t->kind].sent)
 		iscsip__target_kinds[t->kind].sent(t);
-	if (t->flags & TGT_PIECE)
+	if ((t->flags & (TGT_PIECE | TGT_OVER)) == TGT_PIECE)
 		iscsip__target_in_gone(t);
 	else
 		(void)iscsip__target_task_put(t);

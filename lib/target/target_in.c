@@ -152,13 +152,9 @@ void iscsip__target_in_gone(struct tgt_task *t)
 {
 	struct tgt_session *s = t->ses;
 
-	if (t->in_left && !(t->flags & TGT_OVER))
-		return;
-	if (t->tx_units)
+	if (t->in_left || t->tx_units)
 		return;
 	t->flags &= ~(uint32_t)TGT_PIECE;
-	if (iscsip__target_task_put(t))
-		return;
-	if (!(t->flags & (TGT_OVER | TGT_COMPLETE | TGT_FAILED)) && s->dev->sent)
+	if (!(t->flags & (TGT_COMPLETE | TGT_FAILED)) && s->dev->sent)
 		s->dev->sent(s->dev_user, &t->cmd);
 }

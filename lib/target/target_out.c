@@ -261,18 +261,23 @@ static void ask(struct tgt_task *t, uint32_t off, uint32_t end)
 	t->out.ask = t->out.need;
 }
 
-int iscsip__target_out_request(struct iscsip_cmd *cmd, uint32_t off, uint32_t len)
+/* Why nothing can be asked for now. */
+static int request_refusal(const struct tgt_task *t)
 {
-	struct tgt_task *t = tgt_task_of(cmd);
-
 	if (t->flags & (TGT_ABORTED | TGT_FAILED))
 		return ISCSIP_ECLOSED;
-	if (!(t->flags & TGT_DEVICE) || !(t->flags & TGT_BUFFER) || t->flags & TGT_COMPLETE)
-		return ISCSIP_ESTATE;
+	return t->flags & TGT_REQUEST ? ISCSIP_EAGAIN : ISCSIP_ESTATE;
+}
+
+int iscsip__target_out_request(struct iscsip_cmd *cmd, uint32_t off, uint32_t len)
+{
+	const uint32_t good = TGT_DEVICE | TGT_BUFFER;
+	struct tgt_task *t = tgt_task_of(cmd);
+
+	if ((t->flags & (good | TGT_ABORTED | TGT_FAILED | TGT_COMPLETE | TGT_REQUEST)) != good)
+		return request_refusal(t);
 	if (len == 0 || off > cmd->out_len || len > cmd->out_len - off)
 		return ISCSIP_EINVAL;
-	if (t->flags & TGT_REQUEST)
-		return ISCSIP_EAGAIN;
 	ask(t, off, off + len);
 	if (satisfied(t))
 		return ISCSIP_DONE;

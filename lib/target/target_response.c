@@ -7,6 +7,7 @@
  * transport has failed is taken from the device server by `abort`; what that answers is not sent.
  */
 #include "target/target.h"
+#include "wire/store.h"
 
 #define STATUS_CHECK 0x02u
 #define SENSE_LEN 18u
@@ -48,8 +49,9 @@ static void stop_asking(struct tgt_task *t)
 	if (!(t->cmd.flags & ISCSIP_CMD_OUT))
 		return;
 	t->out.ask = t->out.ask_end;
-	iscsip__target_r2t_unwait(t);
-	if (t->c)
+	if (t->flags & TGT_TAG_WAIT)
+		iscsip__target_r2t_unwait(t);
+	if (conn_queued(&t->out.r2t_item))
 		iscsip__conn_unqueue(t->c, &t->out.r2t_item);
 }
 
@@ -145,16 +147,12 @@ static void sense_fill(const struct iscsip_conn *c, const struct tgt_task *t, st
 
 enum conn_made iscsip__target_response_make(struct iscsip_conn *c, struct tgt_task *t)
 {
+	struct iscsip_pdu pdu = { .opcode = ISCSIP_OP_SCSI_RESPONSE, .itt = t->cmd.tag };
 	struct tx_unit *u;
-	struct iscsip_pdu pdu;
 
 	if (!iscsip__target_may_respond(t))
 		return CONN_MADE_NONE;
 	u = iscsip__conn_unit(c);
-	memset(&pdu, 0, sizeof pdu);
-	pdu.opcode = ISCSIP_OP_SCSI_RESPONSE;
-	pdu.final = true;
-	pdu.itt = t->cmd.tag;
 	pdu.scsi_response.response = t->status.response;
 	if (t->status.response == ISCSIP_RESPONSE_COMPLETED) {
 		pdu.scsi_response.status = t->status.status;
@@ -167,6 +165,9 @@ enum conn_made iscsip__target_response_make(struct iscsip_conn *c, struct tgt_ta
 	t->tx_units++;
 	iscsip__target_task_sealed(t);
 	tgt_stamp(c, t->ses, &pdu.reply, true);
-	iscsip__conn_seal(c, u, &pdu, true);
+	memset(u->head, 0, BHS_LEN);
+	(void)store_scsi_response(u->head, &pdu);
+	(void)store_every(u->head, &pdu);
+	iscsip__conn_sealed(c, u, true);
 	return CONN_MADE_LAST;
 }
