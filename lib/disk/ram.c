@@ -29,6 +29,17 @@ static void ram_mark(struct iscsip_ram *m, uint64_t first, uint64_t end, bool on
 	}
 }
 
+/* [offset, offset + len) is written to: the usual write lies within one grain. */
+static void ram_touch(struct iscsip_ram *m, uint64_t offset, uint64_t len)
+{
+	uint64_t first = offset / m->grain, end = (offset + len + m->grain - 1) / m->grain;
+
+	if (end == first + 1)
+		m->bitmap[first / 8] = (uint8_t)(m->bitmap[first / 8] | 1u << (first % 8));
+	else
+		ram_mark(m, first, end, true);
+}
+
 static bool ram_holds(const struct iscsip_ram *m, uint64_t offset, uint64_t len)
 {
 	return offset <= m->size && len <= m->size - offset;
@@ -42,7 +53,7 @@ static int ram_pin(void *user, uint64_t offset, uint64_t len, bool write, struct
 	if (!ram_holds(m, offset, len))
 		return -ISCSIP_STORAGE_IO_ERROR;
 	if (write && m->bitmap)
-		ram_mark(m, offset / m->grain, (offset + len + m->grain - 1) / m->grain, true);
+		ram_touch(m, offset, len);
 	vec[0].base = m->base + offset;
 	vec[0].len = (size_t)len;
 	return 1;
@@ -77,7 +88,7 @@ static void ram_clear(void *user, struct iscsip_storage_req *req)
 	}
 	ram_zero(m, req->offset, req->len);
 	if (m->bitmap && !give_back) {
-		ram_mark(m, req->offset / m->grain, (req->offset + req->len + m->grain - 1) / m->grain, true);
+		ram_touch(m, req->offset, req->len);
 	} else if (m->bitmap) {
 		/* only whole grains are given back; the rest of one at either end keeps its bit */
 		uint64_t first = (req->offset + m->grain - 1) / m->grain, end = (req->offset + req->len) / m->grain;

@@ -105,7 +105,7 @@ struct disk_req *iscsip__disk_enter(struct iscsip_disk *d, struct iscsip_cmd *cm
 /* The memory of the medium that data-out lands in, or data-in is sent from, is no longer used. */
 void iscsip__disk_unpin(struct disk_req *r)
 {
-	struct disk_lun *lun = r->lun;
+	const struct disk_lun *lun = r->lun;
 
 	if (lun->ops->unpin)
 		lun->ops->unpin(lun->user, r->pin_off, r->pin_len, (r->flags & RQ_PINNED) != 0);

@@ -403,8 +403,21 @@ void iscsip__target_tasks_init(struct tgt_session *s);
 struct tgt_task *iscsip__target_task_new(struct iscsip_conn *c, enum tgt_kind kind);
 /* The same for an immediate one, in *out. LATER: one will be free when something is sent; NONE: too many. */
 enum tgt_slot iscsip__target_task_immediate(struct iscsip_conn *c, enum tgt_kind kind, struct tgt_task **out);
-struct tgt_task *iscsip__target_task_find(const struct tgt_session *s, uint32_t itt);
-void iscsip__target_task_hash(struct tgt_task *t);
+static inline uint16_t *tgt_bucket(const struct tgt_session *s, uint32_t itt)
+{
+	return &s->buckets[itt * s->hash_key >> s->hash_shift];
+}
+
+/* The task that a tag leads to, or NULL. */
+static inline struct tgt_task *tgt_task_find(const struct tgt_session *s, uint32_t itt)
+{
+	uint16_t at = *tgt_bucket(s, itt);
+
+	while (at && s->tasks[at - 1].cmd.tag != itt)
+		at = s->tasks[at - 1].next;
+	return at ? &s->tasks[at - 1] : NULL;
+}
+
 void iscsip__target_task_unhash(struct tgt_task *t);
 /* Its last PDU was made: its tag may be used again, its slot is promised anew. */
 void iscsip__target_task_sealed(struct tgt_task *t);

@@ -176,7 +176,7 @@ static struct tgt_task *begin_immediate(struct iscsip_conn *c, enum tgt_kind kin
 {
 	struct tgt_task *t;
 
-	if (iscsip__target_task_find(tgt_session_of(c), c->pdu.itt))
+	if (tgt_task_find(tgt_session_of(c), c->pdu.itt))
 		return rejected(c, ISCSIP_REJECT_IN_PROGRESS);
 	switch (iscsip__target_task_immediate(c, kind, &t)) {
 	case TGT_SLOT_OK:
@@ -200,7 +200,7 @@ struct tgt_task *iscsip__target_begin(struct iscsip_conn *c, enum tgt_kind kind)
 		return begin_immediate(c, kind);
 	if (!tgt_window_takes(s, cmdsn))
 		return ignored(c);
-	live = iscsip__target_task_find(s, c->pdu.itt);
+	live = tgt_task_find(s, c->pdu.itt);
 	if (live)
 		return live->cmdsn == cmdsn && live->kind == kind ? ignored(c) : rejected(c, ISCSIP_REJECT_IN_PROGRESS);
 	t = iscsip__target_task_new(c, kind);
@@ -219,7 +219,7 @@ static int snack_arrive(struct iscsip_conn *c)
 	(void)rejected(c, ISCSIP_REJECT_SNACK);
 	if (c->pdu.snack.snack_type == ISCSIP_SNACK_STATUS)
 		return ISCSIP_OK;
-	t = iscsip__target_task_find(tgt_session_of(c), c->pdu.itt);
+	t = tgt_task_find(tgt_session_of(c), c->pdu.itt);
 	if (t && t->kind == TGT_COMMAND && t->c == c)
 		iscsip__target_fail(t, TGT_FAIL_SNACK);
 	return ISCSIP_OK;

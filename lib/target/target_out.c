@@ -94,7 +94,7 @@ static int unsolicited(struct iscsip_conn *c)
 {
 	const struct iscsip_data_out *d = &c->pdu.data_out;
 	struct tgt_session *s = tgt_session_of(c);
-	struct tgt_task *t = iscsip__target_task_find(s, c->pdu.itt);
+	struct tgt_task *t = tgt_task_find(s, c->pdu.itt);
 	struct iscsip_vec_cursor at;
 
 	if (!t || t->kind != TGT_COMMAND || t->c != c || t->flags & TGT_OVER)
@@ -128,7 +128,7 @@ static int tag_refused(struct iscsip_conn *c, const struct iscsip_ddp_hit *hit)
 	struct tgt_session *s = tgt_session_of(c);
 
 	if ((hit->fault == ISCSIP_DDP_FAULT_FREE || hit->fault == ISCSIP_DDP_FAULT_STALE) &&
-	    !iscsip__target_task_find(s, c->pdu.itt))
+	    !tgt_task_find(s, c->pdu.itt))
 		return out_ignore(c, s);
 	return out_reject(c);
 }

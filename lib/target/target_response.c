@@ -77,8 +77,10 @@ int iscsip__target_complete(struct iscsip_cmd *cmd, const struct iscsip_cmd_stat
 		t->status.sense = missing_sense;
 		t->status.sense_len = SENSE_LEN;
 	}
-	stop_asking(t);
-	iscsip__target_respond(t);
+	if (t->cmd.flags & ISCSIP_CMD_OUT)
+		stop_asking(t);
+	if (t->in_left == 0) /* else the status goes with the data, or behind it */
+		iscsip__target_respond(t);
 	return ISCSIP_OK;
 }
 

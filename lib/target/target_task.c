@@ -47,23 +47,9 @@ void iscsip__target_tasks_init(struct tgt_session *s)
 
 /* --- tags --- */
 
-static uint16_t *bucket_of(const struct tgt_session *s, uint32_t itt)
+static void task_hash(struct tgt_task *t)
 {
-	return &s->buckets[itt * s->hash_key >> s->hash_shift];
-}
-
-struct tgt_task *iscsip__target_task_find(const struct tgt_session *s, uint32_t itt)
-{
-	uint16_t at = *bucket_of(s, itt);
-
-	while (at && s->tasks[at - 1].cmd.tag != itt)
-		at = s->tasks[at - 1].next;
-	return at ? &s->tasks[at - 1] : NULL;
-}
-
-void iscsip__target_task_hash(struct tgt_task *t)
-{
-	uint16_t *bucket = bucket_of(t->ses, t->cmd.tag);
+	uint16_t *bucket = tgt_bucket(t->ses, t->cmd.tag);
 
 	t->next = *bucket;
 	*bucket = (uint16_t)(t->index + 1u);
@@ -77,7 +63,7 @@ void iscsip__target_task_unhash(struct tgt_task *t)
 
 	if (!(t->flags & TGT_HASHED))
 		return;
-	at = bucket_of(s, t->cmd.tag);
+	at = tgt_bucket(s, t->cmd.tag);
 	while (*at != t->index + 1u)
 		at = &s->tasks[*at - 1].next;
 	*at = t->next;
@@ -146,7 +132,7 @@ static void task_begin(struct tgt_task *t, struct iscsip_conn *c, enum tgt_kind 
 	t->cmd.tag = c->pdu.itt;
 	t->cmd.lun = c->pdu.lun;
 	t->in_left = t->in_off = t->in_burst = t->in_pdus = t->datasn = 0;
-	iscsip__target_task_hash(t);
+	task_hash(t);
 }
 
 struct tgt_task *iscsip__target_task_new(struct iscsip_conn *c, enum tgt_kind kind)

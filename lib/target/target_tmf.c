@@ -205,7 +205,7 @@ static void query_task(struct tgt_task *t, struct tgt_task *ref)
 
 static void one_task(struct tgt_task *t)
 {
-	struct tgt_task *ref = iscsip__target_task_find(t->ses, t->tmf.ref_tag);
+	struct tgt_task *ref = tgt_task_find(t->ses, t->tmf.ref_tag);
 
 	/* another logical unit's task is not this request's (4.2.5.3) */
 	if (ref && ref->kind == TGT_COMMAND && ref->cmd.lun != t->cmd.lun)
