@@ -35,7 +35,7 @@ def boot(server, *settings, seconds=60):
     console = suite.path("console")
     machine = subprocess.Popen(["qemu-system-x86_64", "-accel", "tcg", "-m", "64", "-display", "none", "-monitor", "none", "-serial",
                                 f"file:{console}", "-netdev", f"user,id=n,tftp={suite.path('tftp')},bootfile=boot.ipxe",
-                                "-device", "e1000,netdev=n", "-vga", "none", "-device", "sga", "-boot", "n"],
+                                "-device", "e1000,netdev=n", "-machine", "pc,graphics=off", "-boot", "n"],
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         text = b""

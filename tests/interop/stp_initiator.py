@@ -153,6 +153,10 @@ def lost():
     stp(target, "write", "--lba", 0, "--from", data)
     expect(bytes(target.disk.data[:SIZE]) == open(data, "rb").read(), "what the target has")
     expect(target.connections == 2, target.connections, "connections")
+    state["left"] = 50
+    out = stp(target, "bench", "--op", "mixed", "--size", "4K", "--depth", 8, "--seconds", 1)
+    expect(int(re.search(r'"ios":\s*(\d+)', out)[1]) > 50, out)
+    expect(target.connections == 4, target.connections, "connections")
 
 
 def breaks(name, words, **wrong):
