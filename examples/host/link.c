@@ -31,6 +31,12 @@ void link_open(struct link *l)
 	l->open = true;
 }
 
+void link_blame(struct link *l, const struct request *r)
+{
+	if (l->why[0] == '\0')
+		snprintf(l->why, sizeof l->why, "%s", iscsip_strerror(r->err));
+}
+
 void link_reopen(struct link *l)
 {
 	for (;;) {
@@ -48,6 +54,20 @@ void link_reopen(struct link *l)
 	l->open = true;
 }
 
+bool request_busy(const struct request *r)
+{
+	return r->status == ISCSIP_STATUS_BUSY || r->status == ISCSIP_STATUS_TASK_SET_FULL;
+}
+
+void link_pause(struct link *l)
+{
+	iscsip_time until = loop_clock() + BUSY_WAIT_MS;
+
+	do
+		loop_round(&l->loop, BUSY_WAIT_MS);
+	while (l->loop.now < until);
+}
+
 bool request_again(struct request *r)
 {
 	struct iscsip_sense s;
@@ -55,7 +75,7 @@ bool request_again(struct request *r)
 	if (r->err || r->tries >= TRIES)
 		return false;
 	r->link->retried = 0;
-	if (r->status == ISCSIP_STATUS_BUSY || r->status == ISCSIP_STATUS_TASK_SET_FULL) {
+	if (request_busy(r)) {
 		r->tries++;
 		return true;
 	}
@@ -92,12 +112,13 @@ bool link_execute(struct link *l, struct request *r)
 {
 	for (r->tries = 0;;) {
 		submit_and_wait(l, r);
-		if (r->err)
+		if (r->err) {
+			link_blame(l, r);
 			link_reopen(l);
-		else if (!request_again(r))
+		} else if (!request_again(r))
 			return r->status == ISCSIP_STATUS_GOOD;
-		else if (r->status != ISCSIP_STATUS_CHECK_CONDITION)
-			loop_round(&l->loop, BUSY_WAIT_MS);
+		else if (request_busy(r))
+			link_pause(l);
 	}
 }
 

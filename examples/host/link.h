@@ -66,8 +66,13 @@ void link_reopen(struct link *l);
 bool link_execute(struct link *l, struct request *r);
 /* The same, and ends the program with a line for anything but GOOD. */
 void link_must(struct link *l, struct request *r, const char *what);
-/* Whether a request that came back should be sent again as it is (counts the tries). */
+/* What a request says of why the link has to be opened again, where the link itself does not know better. */
+void link_blame(struct link *l, const struct request *r);
+/* Whether a request that came back should be sent again as it is (counts the tries); where request_busy() says so, later. */
 bool request_again(struct request *r);
+bool request_busy(const struct request *r);
+/* Lets some time go by, for a target that is busy. */
+void link_pause(struct link *l);
 /* Ends the program with a line on why a request failed. */
 __attribute__((noreturn)) void request_die(const struct request *r, const char *what);
 

@@ -36,6 +36,7 @@ struct transfer {
 	uint32_t piece_blocks;
 	bool writing, comparing, input_ended;
 	bool lost;
+	bool busy;                /* the target was: what it did not take waits */
 	int fd;
 	const char *file;
 	uint8_t *expected;        /* compare: bytes of the file */
@@ -160,11 +161,13 @@ static void judge(struct transfer *t, struct slot *s)
 	struct request *r = s->r;
 
 	if (r->err) {
+		link_blame(t->l, r);
 		t->lost = true;
 		s->state = SLOT_READY;
 	} else if (r->status != ISCSIP_STATUS_GOOD) {
 		if (!request_again(r))
 			request_die(r, t->writing ? "WRITE" : "READ");
+		t->busy |= request_busy(r);
 		s->state = SLOT_READY;
 	} else if (!t->writing && r->in_got < s->blocks * t->cap.block_size) {
 		die("READ at LBA %llu: %u bytes came back, %u were asked for", (unsigned long long)s->lba, r->in_got,
@@ -212,6 +215,9 @@ static void step(struct transfer *t)
 		if (t->slots[i].state == SLOT_BACK)
 			judge(t, &t->slots[i]);
 	settle_oldest(t);
+	if (t->busy)
+		link_pause(t->l);
+	t->busy = false;
 	if (t->lost) {
 		t->lost = false;
 		link_reopen(t->l);

@@ -56,7 +56,10 @@ int iscsip__conn_fail(struct iscsip_conn *c, int code, uint16_t rule, uint32_t a
 		c->error.code = code;
 		c->error.rule = rule;
 		c->error.arg = arg;
-		if (c->error.opcode == 0)
+		/* silence and an end are nobody's fault but the peer's: no PDU has done it */
+		if (code == ISCSIP_ETIMEDOUT || code == ISCSIP_ECLOSED)
+			c->error.opcode = 0xff;
+		else if (c->error.opcode == 0)
 			c->error.opcode = c->pdu.opcode;
 	}
 	iscsip__conn_closing(c);

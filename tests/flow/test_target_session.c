@@ -146,6 +146,7 @@ static void a_login_that_does_not_end_is_given_up(void **state)
 	assert_int_equal(iscsip_conn_tick(r.conn[0], 2), ISCSIP_OK);
 	assert_false(iscsip_conn_want(r.conn[0]) & ISCSIP_WANT_TX);
 	assert_int_equal(iscsip_conn_tick(r.conn[0], r.cfg.login_timeout_ms), ISCSIP_ETIMEDOUT);
+	assert_int_equal(iscsip_conn_error(r.conn[0])->opcode, 0xff);
 	assert_true(iscsip_conn_want(r.conn[0]) & ISCSIP_WANT_CLOSE);
 	rig_close(&r);
 }

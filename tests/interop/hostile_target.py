@@ -7,6 +7,7 @@ import re
 import socket
 import struct
 import threading
+import time
 
 from harness import BIN, TARGET, Suite, expect, run
 from peer import ASYNC, LOGIN_RESPONSE, LOGOUT_RESPONSE, NO_TAG, OP, TEXT_RESPONSE, Closed, Pdu, Peer, pad
@@ -24,10 +25,10 @@ class Connection(Peer):
         self.expstatsn = 0
         self.statsn = 1
 
-    def answer(self, opcode, request, data=b"", flags=0x80, lun=0, ttt=NO_TAG, rest=None):
+    def answer(self, opcode, request, data=b"", flags=0x80, lun=0, ttt=NO_TAG, rest=None, status=0):
         cmdsn = struct.unpack(">I", request.bhs[24:28])[0] + (0 if request.bhs[0] & 0x40 else 1)
         tail = struct.pack(">IIII", ttt, self.statsn, cmdsn, cmdsn + 8) + (rest or bytes(12))
-        bhs = struct.pack(">BBBB", opcode, flags, 0, 0) + len(data).to_bytes(4, "big") + struct.pack(">QI", lun, request.itt) + tail
+        bhs = struct.pack(">BBBB", opcode, flags, 0, status) + len(data).to_bytes(4, "big") + struct.pack(">QI", lun, request.itt) + tail
         self.statsn += 1
         self.send(bhs + pad(data))
 
@@ -268,6 +269,52 @@ def answers():
         with Target(script) as here:
             out = initiator("capacity", port=here.port)
             expect(out.count("\n") == 1 and out[:-1].isprintable(), what, repr(out))
+
+
+def disk(on_read):
+    """A disk of 2048 zero blocks; `on_read` is asked before each READ, and answers whether it took it."""
+    def script(c, number):
+        c.login()
+        while True:
+            q = c.receive()
+            if q.opcode == OP["logout"]:
+                c.answer(LOGOUT_RESPONSE, q)
+                return
+            cdb, edtl = q.bhs[32:48], q.words[0]
+            if q.opcode != OP["command"]:
+                c.answer(0x22 if q.opcode == OP["task"] else 0x20, q)
+            elif cdb[0] in (0x28, 0x88):
+                if not on_read(c, q, number):
+                    c.answer(0x25, q, bytes(edtl), flags=0x81)
+            elif cdb[0] in (0x25, 0x9e):
+                data = struct.pack(">II" if cdb[0] == 0x25 else ">QI", 2047, 512).ljust(edtl, b"\0")
+                c.answer(0x25, q, data, flags=0x81)
+            else:
+                c.answer(0x21, q)
+    return script
+
+
+@suite.test("a target that is busy is waited for, one that does not answer is told of")
+def busy():
+    times = []
+
+    def full(c, q, _):
+        times.append(0)
+        if len(times) % 12:
+            c.answer(0x21, q, status=0x28 if len(times) % 2 else 0x08)
+        return len(times) % 12
+
+    def mute(c, q, _):
+        return True
+
+    read = ("read", "--lba", 0, "--blocks", 8, "--to", suite.path("out"))
+    began = time.monotonic()
+    with Target(disk(full)) as here:
+        initiator(*read, port=here.port, ok=(0,))
+    expect(len(times) == 12 and time.monotonic() - began > 0.2, len(times), "requests in", time.monotonic() - began, "s")
+    with Target(disk(mute)) as here:
+        out = one_line(initiator(*read, port=here.port))
+        expect("did not answer in time (gave up after 2 attempts)" in out, out)
 
 
 # --- discovery ---
