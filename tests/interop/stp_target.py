@@ -8,9 +8,10 @@ import re
 import signal
 import socket
 import struct
+import time
 
 from harness import BIN, ROOT, Suite, expect, run, same_bytes
-from stp_peer import CHECK_CONDITION, FINAL, GOOD, READ, TASK_SET_FULL, WRITE, ZEROES, Broken, Ended, Frame, Initiator, Stream
+from stp_peer import (BUSY, CHECK_CONDITION, FINAL, GOOD, READ, TASK_SET_FULL, WRITE, ZEROES, Ended, Frame, Initiator, Stream)
 
 suite = Suite()
 
@@ -189,20 +190,102 @@ def files():
     expect(counted["write_bytes"] == 8 << 20 and counted["read_bytes"] >= 8 << 20 and counted["connections"] == 2, counted)
 
 
-@suite.test("SIGTERM lets open exchanges end")
+def ready(server):
+    """A connection whose unit has no attention left; nothing reads from it but the test."""
+    stream = raw(server)
+    for oid in range(1, 9):
+        stream.send(newc(oid, bytes(6)))
+        if stream.receive().status == GOOD:
+            return stream
+    expect(False, "the unit does not become ready")
+
+
+def open_write(stream, oid, lba):
+    """A write of 8 blocks that has its grant and waits for its data."""
+    stream.send(newc(oid, write10(lba, 8), WRITE, 4096))
+    f = stream.receive()
+    expect(f.event == b"SNDD" and f.length == 4096, f)
+    return f
+
+
+def give(stream, grant, data):
+    stream.send(Frame(b"XFER", grant.oid, flags=WRITE | FINAL, rid=grant.rid, obuf=grant.obuf, rbuf=grant.rbuf, length=len(data),
+                      data=data))
+
+
+def at_its_end(stream):
+    """The target ends the stream at the border of a frame, without another one."""
+    try:
+        f = stream.receive()
+        return expect(False, "instead of the end came", f)
+    except Ended:
+        stream.close()
+
+
+@suite.test("SIGTERM: what is open ends, what is new is refused with BUSY or closed, idle connections close, then it ends with 0")
 def farewell():
-    server = serve("--lun", "0=ram:16M")
-    i = connect(server)
-    started = [i.start(read10(0, 2000), expect=1024000) for _ in range(20)]
+    image = suite.random_file("farewell", 16 << 20)
+    server = serve("--lun", f"0=file:{image}")
+    with open(image, "rb") as f:
+        before = f.read()
+    idle, writer, reader = ready(server), ready(server), ready(server)
+    grant = open_write(writer, 10, 20000)
+    # more than the buffers of both sockets hold: it is under way until it is read
+    for oid in (20, 21):
+        reader.send(newc(oid, read10((oid - 20) * 16384, 16384), READ, 8 << 20))
+    first = reader.receive()
+    expect(first.event == b"XFER", first)
     server.process.send_signal(signal.SIGTERM)
-    ended = 0
-    for x in started:
-        try:
-            ended += i.finish(x).status in (GOOD, 0x08)
-        except (Broken, Ended, OSError):
-            pass
-    expect(ended > 0, "exchanges that ended:", ended)
-    server.stop()
+    start = time.monotonic()
+    at_its_end(idle)
+    for oid, command in ((11, newc(11, bytes(6))), (12, newc(12, read10(0, 1), READ, 512)), (13, newc(13, write10(0, 1), WRITE, 512))):
+        writer.send(command)
+        f = writer.receive()
+        expect((f.event, f.oid, f.status, f.rid) == (b"CMPT", oid, BUSY, 0), "a new command is answered with", f)
+    expect(is_closed(raw(server)), "a new connection was let in")
+    expect(server.alive(), "it did not wait for the write")
+    data = os.urandom(4096)
+    give(writer, grant, data)
+    f = writer.receive()
+    expect((f.event, f.oid, f.status, f.length) == (b"CMPT", 10, GOOD, 4096), "the write that was open:", f)
+    at_its_end(writer)
+    expect(server.alive(), "it did not wait for the read")
+    got, finals = {20: b"", 21: b""}, 0
+    got[first.oid] = first.data
+    while finals < 2:
+        f = reader.receive()
+        expect((f.event, f.status) == (b"XFER", GOOD), "the reads that were open:", f)
+        got[f.oid] += f.data
+        finals += bool(f.flags & FINAL)
+    expect(got[20] == before[:8 << 20], "what was read first")
+    # the write fell into the second half while it was read
+    at = 20000 * 512 - (8 << 20)
+    expect(got[21][:at] + got[21][at + 4096:] == before[8 << 20:][:at] + before[8 << 20:][at + 4096:], "what was read then")
+    at_its_end(reader)
+    server.process.wait(5)
+    expect(server.process.returncode == 0, "exit code", server.process.returncode, server.text())
+    expect(time.monotonic() - start < 1.4, "it waited for nobody:", time.monotonic() - start, "s")
+    with open(image, "rb") as f:
+        now = f.read()
+    at = 20000 * 512
+    expect(now == before[:at] + data + before[at + 4096:], "what stands in the file")
+
+
+@suite.test("SIGTERM: an exchange that does not end is given 1.5 seconds, and none after a second SIGTERM; the end is 0")
+def deadline():
+    for signals, least, most in ((1, 1.4, 5), (2, 0, 1.2)):
+        server = serve("--lun", "0=ram:16M")
+        idle, stream = ready(server), ready(server)
+        open_write(stream, 10, 100)
+        start = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        at_its_end(idle)
+        expect(server.alive(), "it did not wait for the write")
+        if signals == 2:
+            server.process.send_signal(signal.SIGTERM)
+        server.process.wait(10)
+        took = time.monotonic() - start
+        expect(server.process.returncode == 0 and least < took < most, signals, "signals: code", server.process.returncode, "after", took)
 
 
 @suite.test("one thread serves the disk whatever --threads says, and file I/O has at most eight of its own")
