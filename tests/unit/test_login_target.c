@@ -392,6 +392,61 @@ static void text_without_end_is_bounded(void **state)
 	close_script(s);
 }
 
+/* Keys in the order and with the values that these initiators are known to send. */
+static void logins_as_deployed_initiators_send_them_end_without_a_further_round(void **state)
+{
+	static const struct {
+		const char *who;
+		const char *security; /* NULL: it begins in the operational stage */
+		size_t security_len;
+		const char *keys;
+		size_t len;
+		const char *answers[4];
+	} rows[] = {
+		{ "Windows", KIT_TEXT(KIT_NAMES "AuthMethod=None\0"),
+		  KIT_TEXT("HeaderDigest=None,CRC32C\0DataDigest=None,CRC32C\0ErrorRecoveryLevel=2\0InitialR2T=No\0ImmediateData=Yes\0"
+			   "MaxRecvDataSegmentLength=65536\0MaxBurstLength=262144\0FirstBurstLength=65536\0MaxConnections=8\0"
+			   "MaxOutstandingR2T=16\0DataPDUInOrder=Yes\0DataSequenceInOrder=Yes\0DefaultTime2Wait=0\0"
+			   "DefaultTime2Retain=60\0IFMarker=No\0OFMarker=No\0"),
+		  { "ErrorRecoveryLevel=0", "MaxConnections=1", "IFMarker=Reject", "DefaultTime2Wait=2" } },
+		{ "ESXi", NULL, 0,
+		  KIT_TEXT(KIT_NAMES "HeaderDigest=None\0DataDigest=None\0DefaultTime2Wait=0\0DefaultTime2Retain=0\0"
+			   "IFMarker=No\0OFMarker=No\0ErrorRecoveryLevel=0\0InitialR2T=No\0ImmediateData=Yes\0MaxBurstLength=262144\0FirstBurstLength=262144\0"
+			   "MaxOutstandingR2T=1\0MaxConnections=1\0DataPDUInOrder=Yes\0DataSequenceInOrder=Yes\0"
+			   "MaxRecvDataSegmentLength=131072\0"),
+		  { "FirstBurstLength=262144", "InitialR2T=No", "MaxOutstandingR2T=1", "OFMarker=Reject" } },
+		{ "VirtualBox", NULL, 0,
+		  KIT_TEXT(KIT_NAMES "HeaderDigest=None\0DataDigest=None\0MaxConnections=1\0InitialR2T=No\0ImmediateData=Yes\0"
+			   "MaxRecvDataSegmentLength=262144\0MaxBurstLength=262144\0FirstBurstLength=262144\0DefaultTime2Wait=0\0"
+			   "DefaultTime2Retain=60\0DataPDUInOrder=Yes\0DataSequenceInOrder=Yes\0ErrorRecoveryLevel=0\0MaxOutstandingR2T=1\0"),
+		  { "HeaderDigest=None", "ImmediateData=Yes", "DataPDUInOrder=Yes", "MaxBurstLength=262144" } },
+		{ "iPXE", KIT_TEXT(KIT_NAMES "AuthMethod=CHAP,None\0"),
+		  KIT_TEXT("HeaderDigest=None\0DataDigest=None\0MaxConnections=1\0InitialR2T=Yes\0ImmediateData=No\0"
+			   "MaxRecvDataSegmentLength=8192\0MaxBurstLength=262144\0FirstBurstLength=65536\0DefaultTime2Wait=0\0"
+			   "DefaultTime2Retain=0\0MaxOutstandingR2T=1\0DataPDUInOrder=Yes\0DataSequenceInOrder=Yes\0ErrorRecoveryLevel=0\0"),
+		  { "InitialR2T=Yes", "ImmediateData=No", "FirstBurstLength=Irrelevant", "MaxOutstandingR2T=1" } },
+	};
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct script s = open_script();
+
+		if (rows[i].security) {
+			assert_int_equal(kit_request(s.k, 0, 1, false, rows[i].security, rows[i].security_len, s.answer), OK);
+			assert_true(kit_has(s.answer, "AuthMethod=None"));
+			assert_int_equal(s.answer->pdu.login_response.nsg, 1);
+		}
+		assert_int_equal(kit_request(s.k, 1, 3, false, rows[i].keys, rows[i].len, s.answer), OK);
+		if (iscsip__login_want(s.k->t.l) != LOGIN_DONE)
+			fail_msg("%s would have to go on", rows[i].who);
+		for (j = 0; j < 4; j++)
+			if (!kit_has(s.answer, rows[i].answers[j]))
+				fail_msg("%s does not get %s", rows[i].who, rows[i].answers[j]);
+		close_script(s);
+	}
+}
+
 static void eight_kib_of_keys_are_taken(void **state)
 {
 	struct script s = open_script();
@@ -866,6 +921,7 @@ int main(void)
 		cmocka_unit_test(stray_nuls_are_skipped_where_the_host_is_lenient),
 		cmocka_unit_test(a_key_split_anywhere_by_the_c_bit_is_joined),
 		cmocka_unit_test(text_without_end_is_bounded),
+		cmocka_unit_test(logins_as_deployed_initiators_send_them_end_without_a_further_round),
 		cmocka_unit_test(eight_kib_of_keys_are_taken),
 		cmocka_unit_test(text_in_answer_to_text_that_goes_on_is_refused),
 		cmocka_unit_test(a_chap_response_is_taken_in_hex_and_base64),
