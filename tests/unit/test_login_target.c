@@ -411,7 +411,8 @@ static void logins_as_deployed_initiators_send_them_end_without_a_further_round(
 		  { "ErrorRecoveryLevel=0", "MaxConnections=1", "IFMarker=Reject", "DefaultTime2Wait=2" } },
 		{ "ESXi", NULL, 0,
 		  KIT_TEXT(KIT_NAMES "HeaderDigest=None\0DataDigest=None\0DefaultTime2Wait=0\0DefaultTime2Retain=0\0"
-			   "IFMarker=No\0OFMarker=No\0ErrorRecoveryLevel=0\0InitialR2T=No\0ImmediateData=Yes\0MaxBurstLength=262144\0FirstBurstLength=262144\0"
+			   "IFMarker=No\0OFMarker=No\0ErrorRecoveryLevel=0\0InitialR2T=No\0ImmediateData=Yes\0"
+			   "MaxBurstLength=262144\0FirstBurstLength=262144\0"
 			   "MaxOutstandingR2T=1\0MaxConnections=1\0DataPDUInOrder=Yes\0DataSequenceInOrder=Yes\0"
 			   "MaxRecvDataSegmentLength=131072\0"),
 		  { "FirstBurstLength=262144", "InitialR2T=No", "MaxOutstandingR2T=1", "OFMarker=Reject" } },
