@@ -125,7 +125,7 @@ static struct door_group *group_new(struct door *d, const uint64_t address[2])
 
 /* --- places --- */
 
-static void take_out(struct door *d, struct door_place *p)
+static struct door_group *unlink_place(struct door_place *p)
 {
 	struct door_group *g = p->group;
 
@@ -135,6 +135,13 @@ static void take_out(struct door *d, struct door_place *p)
 	else
 		g->last = p->prev;
 	p->group = NULL;
+	return g;
+}
+
+static void take_out(struct door *d, struct door_place *p)
+{
+	struct door_group *g = unlink_place(p);
+
 	d->inside--;
 	count_again(d, g, g->count - 1);
 }
@@ -156,6 +163,15 @@ static bool may_enter(const struct door *d, const struct door_group *mine)
 	return d->pushed < MAX_PUSHED(d) && (!d->fair || (mine ? mine->count : 0) + 1 < d->most);
 }
 
+static void put_in(struct door_group *g, struct door_place *p)
+{
+	p->group = g;
+	p->next = NULL;
+	p->prev = g->last;
+	*g->last = p;
+	g->last = &p->next;
+}
+
 bool door_enter(struct door *d, struct door_place *p, int fd, const struct sockaddr_storage *from)
 {
 	uint64_t address[2];
@@ -170,11 +186,7 @@ bool door_enter(struct door *d, struct door_place *p, int fd, const struct socka
 		if (!g)
 			g = group_new(d, address);
 		p->fd = fd;
-		p->group = g;
-		p->next = NULL;
-		p->prev = g->last;
-		*g->last = p;
-		g->last = &p->next;
+		put_in(g, p);
 		d->inside++;
 		count_again(d, g, g->count + 1);
 		if (d->inside > d->limit)
@@ -182,6 +194,19 @@ bool door_enter(struct door *d, struct door_place *p, int fd, const struct socka
 	}
 	pthread_mutex_unlock(&d->lock);
 	return enters;
+}
+
+void door_again(struct door *d, struct door_place *p)
+{
+	struct door_group *g;
+
+	pthread_mutex_lock(&d->lock);
+	if (p->group) {
+		g = unlink_place(p);
+		put_in(g, p);
+		count_again(d, g, g->count);
+	}
+	pthread_mutex_unlock(&d->lock);
 }
 
 void door_push(struct door *d)

@@ -2,8 +2,8 @@
 /*
  * Connections that have not proved yet what they are good for, a bounded number of them. Nobody who waits can keep a
  * newcomer out: where the door is full, one of those inside has to go, of the address that has most of them the one that
- * came first. So an address that floods the door pushes out its own, and many addresses together are pushed out in the
- * order in which they came, while a login that makes progress takes a few milliseconds.
+ * came, or got on, the longest time ago. So an address that floods the door pushes out its own, and many addresses together are
+ * pushed out in the order in which they came, while a login that makes progress takes a few milliseconds.
  */
 #ifndef HOST_DOOR_H
 #define HOST_DOOR_H
@@ -17,7 +17,7 @@ struct door_group;
 
 /* One that is inside; embedded in its owner, zeroed at first. */
 struct door_place {
-	struct door_place *next, **prev; /* of the same address, the oldest first */
+	struct door_place *next, **prev; /* of the same address, in the order in which they go */
 	struct door_group *group;        /* NULL: not inside (any more) */
 	int fd;
 	bool pushed;                     /* pushed out, and not gone yet */
@@ -56,6 +56,8 @@ void door_init(struct door *d, unsigned limit, bool fair);
  * pushed out are not gone yet. All of it takes the same time however many are inside.
  */
 bool door_enter(struct door *d, struct door_place *p, int fd, const struct sockaddr_storage *from);
+/* It got on: it goes after those that are there now. To be called a few times for each at most. */
+void door_again(struct door *d, struct door_place *p);
 /* Pushes one out for want of a descriptor. */
 void door_push(struct door *d);
 /* Out of the door: proved, or about to be closed; before fd is closed. May be called again. */

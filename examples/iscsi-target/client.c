@@ -2,8 +2,9 @@
 /*
  * Clients: transport connections from accept to close, and what the library tells of them. Logins stand in login.c.
  *
- * A client stands in the door (host/door.h) until its login is complete, and leaves it before its socket is closed at the
- * latest: one that was refused holds a socket, too, until its peer has read why.
+ * A client stands in the door (host/door.h) until its login to a target is complete, and leaves it before its socket is closed
+ * at the latest: one that was refused holds a socket, too, until its peer has read why, and a discovery session of nobody who
+ * has proved a name holds one for as long as it likes.
  */
 #include <errno.h>
 #include <stdlib.h>

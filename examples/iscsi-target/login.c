@@ -56,6 +56,7 @@ static void identify(void *user, struct iscsip_conn *conn, const struct iscsip_l
 	const struct access *a = &server.access;
 
 	(void)conn;
+	door_again(&server.door, &c->place);
 	if (info->target_name[0]) {
 		c->device = device_find(info->target_name);
 		if (!c->device) {
@@ -83,6 +84,7 @@ static void chap_ask(void *user, struct iscsip_conn *conn, const struct iscsip_l
 	struct iscsip_chap_answer a = secrets_answer(auth_of(c), ask);
 
 	(void)info;
+	door_again(&server.door, &c->place);
 	(void)iscsip_login_chap(conn, &a);
 }
 
@@ -178,6 +180,7 @@ static void session(void *user, struct iscsip_conn *conn, const struct iscsip_lo
 	struct session *s = NULL;
 	int err;
 
+	c->proved = info->peer_authenticated;
 	if (c->device)
 		s = find_session(c->device, info);
 	if (info->tsih && !s) {
@@ -210,7 +213,7 @@ static void login_done(void *user, struct iscsip_conn *conn, uint16_t status)
 
 	blocks_give(&server.login_blocks, c->login);
 	c->login = NULL;
-	if (status == ISCSIP_LOGIN_SUCCESS)
+	if (status == ISCSIP_LOGIN_SUCCESS && (c->device || c->proved))
 		door_leave(&server.door, &c->place);
 	atomic_fetch_add(status == ISCSIP_LOGIN_SUCCESS ? &server.logins : &server.refused, 1);
 	tell("%s: login %s (%04x)%s%s", c->peer_name, status == ISCSIP_LOGIN_SUCCESS ? "complete" : "refused", status,

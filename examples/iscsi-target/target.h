@@ -90,6 +90,7 @@ struct client {
 	struct device *device;          /* that the login named */
 	struct post post;
 	struct door_place place;
+	bool proved;                    /* its initiator has a secret */
 	struct pcap_flow pcap;
 	struct sockaddr_storage peer;
 	char peer_name[NET_TEXT_MAX], local_name[NET_TEXT_MAX];
@@ -112,7 +113,7 @@ struct server {
 	struct access access;
 	struct pcap *pcap;
 	bool stats;
-	struct door door;               /* clients whose login is not complete */
+	struct door door;               /* clients whose login is not complete, or that anybody may have */
 	atomic_uint clients, sessions;
 	atomic_ulong logins, refused;
 	atomic_bool closing;
