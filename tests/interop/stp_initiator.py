@@ -47,7 +47,8 @@ def moves():
         stp(target, "compare", "--lba", 100, "--from", data)
         no_problems(target)
         target.disk.data[51200 + 777777] ^= 1
-        expect("777777" in stp(target, "compare", "--lba", 100, "--from", data, ok=(1,)), "the difference is told")
+        out = stp(target, "compare", "--lba", 100, "--from", data, ok=(1,))
+        expect("777777" in out, "the difference is told:", out)
 
 
 @suite.test("with a standing grant the first bytes of every write follow its command, and the rest is asked for")
