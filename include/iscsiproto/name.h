@@ -48,7 +48,7 @@ ISCSIP_API ptrdiff_t iscsip_name_normalize(char *dst, size_t cap, const char *na
 
 /**
  * @brief The same for names as the field has them, for hosts that have to live with them: of any form, and of ASCII with all
- *     but blanks, control characters, quotes and "\\". Many have "_" in them, which is no character of an iSCSI name.
+ *     but blanks, control characters, quotes, commas and "\\". Many have "_" in them, which is no character of an iSCSI name.
  * @param[out] dst as above. @param[in] cap as above. @param[in] name the name. @param[in] len its bytes.
  * @return Length of the name, ISCSIP_ENOSPC for what is too long, or ISCSIP_EINVAL.
  */

@@ -33,10 +33,11 @@ static bool name_is_alnum(int32_t c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+/* The looser measure leaves out what ends a name elsewhere: in a line of a log, in quotes, in a TransportID (SPC-4 7.6.4.6). */
 static bool name_ascii_allowed(int32_t c, bool any)
 {
 	if (any)
-		return c > ' ' && c < 0x7f && c != '"' && c != '\'' && c != '`' && c != '\\';
+		return c > ' ' && c < 0x7f && c != '"' && c != '\'' && c != '`' && c != '\\' && c != ',';
 	return name_is_alnum(c) || c == '-' || c == '.' || c == ':';
 }
 

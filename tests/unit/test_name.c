@@ -83,10 +83,10 @@ static void names_have_up_to_223_bytes(void **state)
 
 static void names_of_the_field_are_taken_by_the_looser_measure_but_nothing_that_a_log_could_not_hold(void **state)
 {
-	static const char *const good[] = { "iqn.2000-01.com.synology:ds_918.target-1", "target0", "iqn.2001-04.com:/vol/lun@1,2",
+	static const char *const good[] = { "iqn.2000-01.com.synology:ds_918.target-1", "target0", "iqn.2001-04.com:/vol/lun@1#2",
 					    "caf\xc3\xa9", "%n" };
 	static const char *const bad[] = { "", "a b", "a\tb", "a\nb", "\x1b[2J", "a\x7f", "a\xc2\x9b", "a\xc2\xa0", "\xff", "\xc2",
-					   "\xed\xa0\x80", "\xe2\x80\xae", "a\"", "a'", "a`", "a\\" };
+					   "\xed\xa0\x80", "\xe2\x80\xae", "a\"", "a'", "a`", "a\\", "iqn.a,i,0x1" };
 	char name[300], out[ISCSIP_NAME_MAX + 1];
 	size_t i;
 
