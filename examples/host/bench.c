@@ -2,7 +2,8 @@
 /*
  * bench: a load of reads or writes at a depth for some seconds, told as one line of JSON. Every completion sends the next
  * request at once, so the depth is kept and requests leave in batches. When the connection is lost, the requests that had no
- * answer are sent again on a new one, as for every command (link.h).
+ * answer are sent again on a new one, as for every command (link.h). What a busy target did not take waits until another request
+ * is done, or where there is none, for a while.
  *
  * What is measured is the protocol and not the memory: all reads land in one buffer and all writes leave from another, as
  * with other implementations' load generators (a buffer for each request would be out of the cache when its turn comes).
@@ -31,6 +32,8 @@ struct bench {
 	uint64_t done, bytes;
 	unsigned under_way;
 	unsigned lost;             /* came back without an answer, and wait for a new connection */
+	unsigned put_aside;        /* not taken by a busy target */
+	bool *aside;               /* which, for each request */
 	uint64_t histogram[BUCKETS];
 	uint64_t *started_us;      /* for each request */
 	void *in, *out;            /* one buffer for all reads, one for all writes: nobody looks at the bytes */
@@ -110,6 +113,20 @@ static void send_next(struct bench *b, struct request *r)
 	}
 }
 
+/* One that was put aside; `others` got on since. */
+static void send_aside(struct bench *b, bool others)
+{
+	unsigned i = 0;
+
+	while (!b->aside[i])
+		i++;
+	b->aside[i] = false;
+	b->put_aside--;
+	if (others)
+		b->requests[i]->tries = 0;
+	send_next(b, b->requests[i]);
+}
+
 static struct bench *the_bench;
 
 static void came_back(struct request *r)
@@ -128,16 +145,33 @@ static void came_back(struct request *r)
 		b->bytes += r->in_len + r->out_len;
 		b->histogram[bucket_of(now - b->started_us[(size_t)(uintptr_t)r->user])]++;
 		r->tries = 0;
+		if (b->put_aside && now < b->until_us)
+			send_aside(b, true);
 	} else if (!request_again(r)) {
 		request_die(r, "bench");
+	} else if (request_busy(r)) {
+		b->aside[(size_t)(uintptr_t)r->user] = true;
+		b->put_aside++;
+		return;
 	}
 	if (now < b->until_us)
 		send_next(b, r);
 }
 
+/* Nothing is under way, and something could not be sent. */
+static void wait_for_target(struct bench *b)
+{
+	link_pause(b->l);
+	while (b->put_aside && clock_us() < b->until_us)
+		send_aside(b, false);
+}
+
 /* Everything has come back, some of it without an answer. */
 static void send_lost(struct bench *b)
 {
+	for (unsigned i = 0; i < b->o->depth; i++)
+		if (b->requests[i]->err)
+			link_blame(b->l, b->requests[i]);
 	link_reopen(b->l);
 	b->lost = 0;
 	for (unsigned i = 0; i < b->o->depth; i++) {
@@ -175,6 +209,7 @@ static void prepare(struct bench *b)
 	b->random |= 1;
 	b->started_us = need(b->o->depth * sizeof *b->started_us);
 	b->requests = need(b->o->depth * sizeof(struct request *));
+	b->aside = need(b->o->depth * sizeof *b->aside);
 	b->in = need((size_t)b->o->size);
 	b->out = need((size_t)b->o->size);
 	for (i = 0; i < b->o->depth; i++) {
@@ -211,11 +246,13 @@ void command_bench(struct link *l, const struct operands *o)
 	b.until_us = start + (uint64_t)(o->seconds * 1e6);
 	for (i = 0; i < o->depth; i++)
 		send_next(&b, b.requests[i]);
-	while (b.under_way || b.lost) {
+	while (b.under_way || b.lost || (b.put_aside && clock_us() < b.until_us)) {
 		if (b.under_way)
 			loop_round(&l->loop, 1000);
-		else
+		else if (b.lost)
 			send_lost(&b);
+		else
+			wait_for_target(&b);
 	}
 	report(&b, (double)(clock_us() - start) / 1e6, cpu_seconds() - cpu);
 	for (i = 0; i < o->depth; i++)
@@ -224,4 +261,5 @@ void command_bench(struct link *l, const struct operands *o)
 	free(b.out);
 	free(b.requests);
 	free(b.started_us);
+	free(b.aside);
 }

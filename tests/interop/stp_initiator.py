@@ -134,6 +134,8 @@ def refused():
     data = suite.random_file("data", SIZE)
     stp(target, "write", "--lba", 0, "--from", data)
     expect(bytes(target.disk.data[:SIZE]) == open(data, "rb").read(), "what the target has")
+    out = stp(target, "bench", "--op", "write", "--size", "4K", "--depth", 16, "--seconds", 1)
+    expect(int(re.search(r'"ios":\s*(\d+)', out)[1]) > 50, out)
     no_problems(target)
 
 
