@@ -52,10 +52,10 @@ static int ram_pin(void *user, uint64_t offset, uint64_t len, bool write, struct
 	(void)max;
 	if (!ram_holds(m, offset, len))
 		return -ISCSIP_STORAGE_IO_ERROR;
-	if (write && m->bitmap)
-		ram_touch(m, offset, len);
 	vec[0].base = m->base + offset;
 	vec[0].len = (size_t)len;
+	if (write && m->bitmap)
+		ram_touch(m, offset, len);
 	return 1;
 }
 

@@ -26,23 +26,25 @@ static bool rw_parse(struct disk_req *r)
 
 static void read_next(struct disk_req *r);
 
+/* The transport does not take what it asked for. */
+static void read_untaken(struct disk_req *r)
+{
+	iscsip__disk_fail(r, ISCSIP_SENSE_ABORTED_COMMAND, ISCSIP_ASC_INTERNAL_FAILURE);
+}
+
 /* @n bytes at r->vec go out. */
 static void read_send(struct disk_req *r, uint32_t n)
 {
-	bool last;
-	int rc;
-
 	r->pos += n;
-	last = r->pos == r->len;
-	if (!last) {
+	if (r->pos < r->len) {
 		/* before the call: `sent` may come inside it */
 		r->step = read_next;
 		r->flags |= RQ_WAITING;
-	}
-	rc = iscsip_cmd_send_data(r->cmd, r->vec, r->cnt, n, last);
-	if (rc != ISCSIP_OK) {
-		iscsip__disk_fail(r, ISCSIP_SENSE_ABORTED_COMMAND, ISCSIP_ASC_INTERNAL_FAILURE);
-	} else if (last) {
+		if (iscsip_cmd_send_data(r->cmd, r->vec, r->cnt, n, false) != ISCSIP_OK)
+			read_untaken(r);
+	} else if (iscsip_cmd_send_data(r->cmd, r->vec, r->cnt, n, true) != ISCSIP_OK) {
+		read_untaken(r);
+	} else {
 		r->lun->stats.read_bytes += r->len;
 		iscsip__disk_good(r);
 	}

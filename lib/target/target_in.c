@@ -15,7 +15,8 @@
 
 /* --- giving --- */
 
-static void piece_take(struct tgt_task *t, const struct iscsip_vec_cursor *at, uint32_t len, bool last)
+/* False where nothing of it is to be sent. */
+static bool piece_take(struct tgt_task *t, const struct iscsip_vec_cursor *at, uint32_t len, bool last)
 {
 	uint32_t room = t->cmd.in_len - t->in_off;
 
@@ -23,14 +24,10 @@ static void piece_take(struct tgt_task *t, const struct iscsip_vec_cursor *at, u
 		len = room;
 		last = true;
 	}
-	if (last)
-		t->flags |= TGT_LAST;
-	if (len == 0)
-		return;
+	t->flags |= (last ? TGT_LAST : 0u) | (len ? TGT_PIECE : 0u);
 	t->in_at = *at;
 	t->in_left = len;
-	t->flags |= TGT_PIECE;
-	iscsip__conn_queue(t->c, &t->item, CONN_Q_DATA);
+	return len > 0;
 }
 
 /* Why nothing is taken now. */
@@ -54,9 +51,10 @@ int iscsip__target_in_send(struct iscsip_cmd *cmd, const struct iscsip_vec *vec,
 	if (!cursor_holds(&at, len))
 		return ISCSIP_EINVAL;
 	tgt_enter(s);
-	piece_take(t, &at, len, last);
-	if (!(t->flags & TGT_PIECE) && s->dev->sent)
-		s->dev->sent(s->dev_user, cmd); /* nothing of it is sent, so it is done at once */
+	if (piece_take(t, &at, len, last))
+		iscsip__conn_queue(t->c, &t->item, CONN_Q_DATA);
+	else if (s->dev->sent)
+		s->dev->sent(s->dev_user, cmd); /* it is done at once */
 	tgt_leave(s);
 	return ISCSIP_OK;
 }
