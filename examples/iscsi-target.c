@@ -33,8 +33,8 @@ static void acceptable(struct watch *w, uint32_t events)
 	for (i = 0; i < 64; i++) {
 		fd = accept(w->fd, NULL, NULL);
 		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE)
-				door_push(&server.door);
+			if (net_no_room(w->fd) && !door_push(&server.door))
+				net_turn_away(w->fd);
 			return;
 		}
 		client_accept(from->loop, fd);

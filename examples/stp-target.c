@@ -247,8 +247,8 @@ static void acceptable(struct watch *w, uint32_t events)
 	for (i = 0; i < 64; i++) {
 		fd = accept(w->fd, NULL, NULL);
 		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE)
-				door_push(&server.silent);
+			if (net_no_room(w->fd) && !door_push(&server.silent))
+				net_turn_away(w->fd);
 			return;
 		}
 		admit(fd);

@@ -209,12 +209,16 @@ void door_again(struct door *d, struct door_place *p)
 	pthread_mutex_unlock(&d->lock);
 }
 
-void door_push(struct door *d)
+bool door_push(struct door *d)
 {
+	bool pushes;
+
 	pthread_mutex_lock(&d->lock);
-	if (d->inside && d->pushed < MAX_PUSHED(d))
+	pushes = d->inside && d->pushed < MAX_PUSHED(d);
+	if (pushes)
 		push(d);
 	pthread_mutex_unlock(&d->lock);
+	return pushes;
 }
 
 void door_leave(struct door *d, struct door_place *p)

@@ -58,8 +58,8 @@ void door_init(struct door *d, unsigned limit, bool fair);
 bool door_enter(struct door *d, struct door_place *p, int fd, const struct sockaddr_storage *from);
 /* It got on: it goes after those that are there now. To be called a few times for each at most. */
 void door_again(struct door *d, struct door_place *p);
-/* Pushes one out for want of a descriptor. */
-void door_push(struct door *d);
+/* Pushes one out for want of a descriptor. False: there is none. */
+bool door_push(struct door *d);
 /* Out of the door: proved, or about to be closed; before fd is closed. May be called again. */
 void door_leave(struct door *d, struct door_place *p);
 

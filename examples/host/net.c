@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -49,10 +50,41 @@ bool net_split(const char *text, char *host, unsigned host_cap, char port[8], co
 	return parse_number(port, 0, 65535, &n);
 }
 
+/* The spare descriptor, and whose turn it is to use it. */
+static int spare = -1;
+static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void spare_open(void)
+{
+	spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+bool net_no_room(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return (errno == EMFILE || errno == ENFILE) && poll(&p, 1, 0) == 1;
+}
+
+void net_turn_away(int fd)
+{
+	int got;
+
+	pthread_mutex_lock(&spare_lock);
+	if (spare >= 0)
+		close(spare);
+	got = accept(fd, NULL, NULL);
+	if (got >= 0)
+		close(got);
+	spare_open();
+	pthread_mutex_unlock(&spare_lock);
+}
+
 void net_many(void)
 {
 	struct rlimit r;
 
+	spare_open();
 	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
 		r.rlim_cur = r.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &r);

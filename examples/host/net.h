@@ -23,6 +23,14 @@ int net_connect(const char *host, const char *port, int timeout_ms, const char *
 /* As many descriptors as the system grants: the soft limit is made for programs that use select(). */
 void net_many(void);
 
+/* Whether accept() failed for want of a descriptor, and somebody waits; it fails so before it looks whether anybody does. */
+bool net_no_room(int fd);
+/*
+ * Closes the next one that waits at a listening socket, where there is no descriptor to accept it: one is kept for that since
+ * net_many(). A newcomer that was left waiting would have its loop look again and again.
+ */
+void net_turn_away(int fd);
+
 /* What every connected socket of ours is set to. */
 void net_tune(int fd);
 

@@ -5,6 +5,7 @@ addresses, many out of one; both targets; one thread and several; and a system t
 import contextlib
 import hashlib
 import multiprocessing
+import os
 import random
 import select
 import socket
@@ -13,7 +14,7 @@ import subprocess
 import time
 
 from harness import BIN, SECRET, TARGET, USER, Suite, expect, initiator, run
-from peer import Peer
+from peer import Closed, Peer
 from stp_peer import GOOD, READ, Broken, Ended, Frame, Initiator, Stream
 
 suite = Suite()
@@ -54,7 +55,8 @@ def address(n):
 
 
 def flood(port, addresses, first, started):
-    """Connects without end, each time from the next address, and says no more than the first byte."""
+    """Connects without end, each time from the next address, and says no more than the first byte. At most 2000 a second, of
+    which a full door lets each stay for a quarter of one: time enough for a login on a machine that is busy."""
     held = []
     while True:
         for a in addresses:
@@ -67,6 +69,7 @@ def flood(port, addresses, first, started):
                 connected.register(s, select.POLLOUT)
                 connected.poll(1000)
                 s.send(first)
+                time.sleep(0.0005)
             except OSError:
                 pass
             held.append(s)
@@ -256,6 +259,38 @@ def descriptors():
             else:
                 run(BIN / "stp-initiator", "capacity", "--timeout", 5, f"stp://{server.address}/0")
         crowd.close()
+
+
+@suite.test("where sessions have all descriptors, newcomers are turned away without a spin, and let in when there is room")
+def no_room():
+    def seconds():
+        with open(f"/proc/{server.process.pid}/stat", encoding="ascii") as f:
+            return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    server = suite.serve("--target", TARGET, "--lun", "0=ram:16M")
+    run("prlimit", "--pid", server.process.pid, "--nofile=40:40")
+    peers = []
+    while True:
+        try:
+            peers.append(Peer(server.port))
+            peers[-1].login(TARGET)
+        except (Closed, OSError):
+            break
+    expect(len(os.listdir(f"/proc/{server.process.pid}/fd")) == 40, "descriptors that nobody has, with", len(peers), "sessions")
+    crowd = Crowd(server.port, ["127.0.0.1"] * 5)
+    expect(crowd.ended(want=5) == list(range(5)), "turned away:", crowd.ended(0))
+    crowd.add("127.0.0.1")
+    before = seconds()
+    time.sleep(1)
+    expect(seconds() - before < 0.3, "spins:", seconds() - before, "seconds in one")
+    expect(all(len(p.read_blocks()) == 4096 for p in peers[:-1]), "the sessions read")
+    peers[0].close()
+    time.sleep(0.2)
+    with Peer(server.port) as p:
+        p.login(TARGET)
+    for p in peers:
+        p.close()
+    crowd.close()
 
 
 @suite.test("the soft limit of descriptors is no limit")
