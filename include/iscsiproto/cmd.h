@@ -202,8 +202,8 @@ struct iscsip_device_ops {
 	/**
 	 * Task management that reached the logical unit or the target. The tasks of this nexus that it affects are
 	 * marked aborted already (`abort` was called for each); the device server aborts those of other nexus with
-	 * iscsip_cmd_abort(), does the reset, and answers with iscsip_tmf_complete(), at once or later. Of an ABORT TASK whose
-	 * command it gave back within `abort` it hears no more.
+	 * iscsip_cmd_abort(), does the reset, and answers with iscsip_tmf_complete(), at once or later. An ABORT TASK comes
+	 * after its command was aborted: #ISCSIP_TMF_NO_TASK, of a command given back at once, is then success.
 	 * May be NULL: functions that affect only this nexus' own tasks are then answered by the transport,
 	 * others with "not supported".
 	 */

@@ -116,6 +116,9 @@ int iscsip__target_tmf_complete(struct iscsip_tmf *tmf, uint8_t response)
 	tgt_enter(s);
 	t->flags &= ~(uint32_t)TGT_DEVICE;
 	s->with_device--;
+	/* it is asked after the abort: one that gave the command back at once does not find it, but the initiator has its answer */
+	if (tmf->function == ISCSIP_TMF_ABORT_TASK && response == ISCSIP_TMF_NO_TASK)
+		response = ISCSIP_TMF_COMPLETE;
 	if (t->flags & TGT_ABORTED)
 		(void)iscsip__target_task_put(t);
 	else
@@ -182,13 +185,10 @@ static void abort_task(struct tgt_task *t, struct tgt_task *ref)
 		(void)iscsip__target_window_plug(s, cmdsn);
 	if (t->flags & TGT_OVER)
 		return;
-	/* one that was given back at once is aborted: the device server has nothing left to wait for, and would not find it */
-	if (t->tmf.tmf.ref && tgt_task_of(t->tmf.tmf.ref)->flags & TGT_DEVICE) {
+	if (device)
 		to_device(t, ISCSIP_TMF_COMPLETE);
-		return;
-	}
-	ref_drop(t);
-	fence_raise(t, ISCSIP_TMF_COMPLETE);
+	else
+		fence_raise(t, ISCSIP_TMF_COMPLETE);
 }
 
 static void query_task(struct tgt_task *t, struct tgt_task *ref)
