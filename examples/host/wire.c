@@ -355,7 +355,14 @@ static int work_off(struct wire *w)
 	}
 }
 
-/* Sends, then looks whether it is over. */
+/* The loop looks at all wires when the earliest deadline has come that it knows: it has to know of earlier ones. */
+static void due(struct wire *w, iscsip_time when)
+{
+	if (when < w->loop->next_tick)
+		w->loop->next_tick = when;
+}
+
+/* Sends, then looks whether it is over, and when it will be. */
 static void settle(struct wire *w)
 {
 	if (w->gone || w->lingering)
@@ -367,6 +374,7 @@ static void settle(struct wire *w)
 	if ((w->ops->want(w->conn) & ISCSIP_WANT_CLOSE) && !w->blocked)
 		linger(w);
 	look_out(w);
+	due(w, w->ops->deadline(w->conn));
 }
 
 static void ready(struct watch *watch, uint32_t events)
@@ -392,8 +400,7 @@ static void ready(struct watch *watch, uint32_t events)
 void wire_due(struct wire *w, iscsip_time when)
 {
 	w->session_deadline = when;
-	if (when < w->loop->next_tick)
-		w->loop->next_tick = when;
+	due(w, when);
 }
 
 void wire_send_dirty(struct loop *l)

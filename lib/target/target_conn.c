@@ -469,11 +469,12 @@ static int role_tick(struct iscsip_conn *c)
 
 static void role_closed(struct iscsip_conn *c)
 {
-	struct tgt_session *s = tgt_session_of(c);
 	struct tgt_conn *tc = tgt_conn_of(c);
+	struct tgt_session *s;
 
 	tc->hold |= TGT_HOLD_END;
 	(void)pdu_orphaned(tc);
+	s = tgt_session_of(c); /* what was arriving is freed, and in that the host may have ended the session */
 	if (!s)
 		return;
 	tgt_enter(s);

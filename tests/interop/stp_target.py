@@ -399,6 +399,16 @@ def half():
         expect(i.command([0x00]).status == GOOD, "after", n, "bytes")
 
 
+@suite.test("an initiator that owes what it was granted for 30 seconds is closed")
+def owing():
+    stream, _ = granted(serve("--lun", "0=ram:16M"))
+    begin = time.monotonic()
+    stream.sock.settimeout(45)
+    expect(stream.sock.recv(1) == b"", "something came")
+    waited = time.monotonic() - begin
+    expect(29 < waited < 35, "closed after", waited, "seconds")
+
+
 @suite.test("ten thousand commands without reading do not make the target grow")
 def unread():
     server = serve("--lun", "0=ram:16M")
