@@ -140,6 +140,9 @@ static void came_back(struct request *r)
 		return;
 	}
 	if (r->status == ISCSIP_STATUS_GOOD) {
+		if ((r->in_len && r->in_got < r->in_len) || (r->out_len && r->out_left))
+			die("bench: success, but only %u of %u bytes moved", r->in_len ? r->in_got : r->out_len - r->out_left,
+			    r->in_len + r->out_len);
 		b->l->retried = 0;
 		b->done++;
 		b->bytes += r->in_len + r->out_len;

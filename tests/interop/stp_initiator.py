@@ -206,6 +206,20 @@ def untaken():
     expect("WRITE at LBA 8: the target did not take 4096 of 4096 bytes" in text, text)
 
 
+@suite.test("bench counts nothing that succeeds without its data")
+def unmoved():
+    for op in ("read", "write"):
+        def behave(f, stream):
+            if f.obuf[0] in (0x28, 0x2a, 0x88, 0x8a):
+                stream.send(Frame(b"CMPT", f.oid, lun=f.lun, flags=f.flags, rid=5, obuf=f.obuf))
+                return True
+            return False
+
+        target = serve(behave=behave)
+        text = stp(target, "bench", "--op", op, "--size", "4K", "--depth", 2, "--seconds", 1, ok=(1,))
+        expect("bench: success, but only 0 of 4096 bytes moved" in text, text)
+
+
 @suite.test("a success without a responder exchange ID is found out")
 def no_exchange():
     def behave(f, stream):
