@@ -164,7 +164,7 @@ struct iscsip_frame_limits {
 	/** Exchanges open at once, 1 to 4096. A target answers a command beyond it with TASK SET FULL. */
 	uint16_t max_exchanges;
 	uint16_t max_tx_frames;   /**< Headers that are on their way out at once, 2 to 1024. */
-	uint32_t max_burst;       /**< Bytes of the largest XFER that we send and the largest grant that we make, 1 or more. */
+	uint32_t max_burst;       /**< Bytes of the largest XFER that we send and the largest grant that we make, 1 to 2^31. */
 	uint32_t max_rx_transfer; /**< Bytes of the largest XFER and grant that we take, 1 or more. */
 };
 
@@ -237,8 +237,9 @@ ISCSIP_API size_t iscsip_frame_target_size(const struct iscsip_frame_config *cfg
  * say, it differs from iSCSI:
  *  - `place` that answers ISCSIP_EAGAIN holds back its own command only, since no data comes before it was granted; `exec`
  *    then comes from inside iscsip_cmd_set_buffer(). Where there is a standing grant (iscsip_frame_config.standing_grant), data
- *    is on its way already: the connection is held until memory is named, and `exec` comes when that data is in it. Data
- *    for which `place` named no memory is dropped, and iscsip_cmd_set_buffer() answers ISCSIP_ESTATE later;
+ *    is on its way already: the connection is held until memory is named, and `exec` comes when that data is in it. What other
+ *    writes were granted cannot come while it is held: do not wait for their memory to become free. Data for which `place`
+ *    named no memory is dropped, and iscsip_cmd_set_buffer() answers ISCSIP_ESTATE later;
  *  - iscsip_cmd_request_data() asks for bytes in ascending order: a range that begins beyond what came is asked for from
  *    there on, one that came already is there (ISCSIP_DONE);
  *  - a command that is completed while the initiator still owes granted data is answered when that has come;

@@ -18,6 +18,7 @@
 
 #define FRAME_EXCHANGES_MAX 4096u
 #define FRAME_TX_MAX 1024u
+#define FRAME_BURST_MAX 0x80000000u /* header and data of a frame are counted in 32 bits */
 
 void iscsip_frame_config_init(struct iscsip_frame_config *cfg, size_t struct_size)
 {
@@ -45,7 +46,7 @@ int iscsip_frame_config_check(const struct iscsip_frame_config *cfg)
 		return ISCSIP_EINVAL;
 	if (l->max_tx_frames < 2 || l->max_tx_frames > FRAME_TX_MAX)
 		return ISCSIP_EINVAL;
-	if (l->max_burst < 1 || l->max_rx_transfer < 1)
+	if (l->max_burst < 1 || l->max_burst > FRAME_BURST_MAX || l->max_rx_transfer < 1)
 		return ISCSIP_EINVAL;
 	if (cfg->standing_grant > l->max_burst || cfg->standing_grant > l->max_rx_transfer)
 		return ISCSIP_EINVAL;
@@ -127,6 +128,12 @@ int iscsip__frame_leave(struct iscsip_frame_conn *c, int err)
 	return err;
 }
 
+/* A command is to be refused as soon as the data is in that came with it: data is on its way, and of no exchange. */
+static bool frame_answer_owed(const struct iscsip_frame_conn *c)
+{
+	return c->due.standing || c->rx.phase != RX_HEADER;
+}
+
 unsigned iscsip_frame_conn_want(const struct iscsip_frame_conn *c)
 {
 	unsigned want = 0;
@@ -135,7 +142,7 @@ unsigned iscsip_frame_conn_want(const struct iscsip_frame_conn *c)
 		return ISCSIP_WANT_CLOSE;
 	if (iscsip__frame_has_tx(c))
 		want |= ISCSIP_WANT_TX;
-	if (c->state == FRAME_CLOSING && c->open == 0 && !want)
+	if (c->state == FRAME_CLOSING && c->open == 0 && !want && !frame_answer_owed(c))
 		return ISCSIP_WANT_CLOSE;
 	return c->rx.held ? want : want | ISCSIP_WANT_RX;
 }

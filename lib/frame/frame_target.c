@@ -138,6 +138,15 @@ static void frame_data_due(struct frame_task *k)
 	iscsip__frame_due(&k->owner->c, k->due);
 }
 
+/* Memory was named and receiving goes on: what other exchanges were granted could not come in between either. */
+static void frame_data_due_again(struct frame_target *t)
+{
+	frame_data_due(t->standing.task);
+	for (unsigned i = 0; i < t->used; i++)
+		if (t->tasks[i].due != ISCSIP_TIME_NEVER)
+			frame_data_due(&t->tasks[i]);
+}
+
 static int frame_target_room(struct iscsip_frame_conn *c)
 {
 	struct frame_target *t = frame_target_of(c);
@@ -145,7 +154,7 @@ static int frame_target_room(struct iscsip_frame_conn *c)
 	if (t->refusing)
 		frame_answer_refused(t);
 	if (t->named)
-		frame_data_due(t->standing.task);
+		frame_data_due_again(t);
 	t->named = false;
 	return iscsip__rx_resume(&c->rx);
 }
@@ -429,11 +438,14 @@ static int frame_target_payload(struct iscsip_frame_conn *c)
 
 /* --- time and end --- */
 
+/* While receiving is held for memory, it is the host that granted data waits for. */
 static iscsip_time frame_target_earliest(const struct iscsip_frame_conn *c, uint32_t *id)
 {
 	const struct frame_target *t = frame_target_of(c);
 	iscsip_time first = ISCSIP_TIME_NEVER;
 
+	if (c->rx.held && !t->refusing)
+		return first;
 	for (unsigned i = 0; i < t->used; i++) {
 		const struct frame_task *k = &t->tasks[i];
 

@@ -245,6 +245,70 @@ static void memory_that_is_named_later_holds_the_connection(void **state)
 	}
 }
 
+/* The peer has sent what it was granted; that nobody reads it is the host's doing. */
+static void while_memory_is_waited_for_no_granted_data_is_overdue(void **state)
+{
+	struct frame_rig *r = *state;
+	static struct iscsip_frame_exchange x[2];
+	struct iscsip_vec vec[2];
+
+	r->tcfg.exchange_timeout_ms = 500;
+	r->now = 1000;
+	frame_rig_open(r);
+	frame_rig_write(r, &x[0], &vec[0], buffer[0], 5, 8);
+	frame_rig_collect(r, TO_TARGET);
+	deliver_all(r);
+	frame_rig_collect(r, TO_INITIATOR);
+	r->manner.place_later = true;
+	frame_rig_write(r, &x[1], &vec[1], buffer[1], 50, 2);
+	frame_rig_run(r);
+	assert_string_equal(r->script, ">NEWC >XFER+1024 <SNDD+3072 >NEWC >XFER+1024 >XFER+3072");
+	assert_int_equal(iscsip_frame_conn_tick(r->t, 1500), ISCSIP_OK);
+	assert_true(iscsip_frame_conn_deadline(r->t) == ISCSIP_TIME_NEVER);
+	r->now = 7000;
+	frame_rig_place(r->ops_open);
+	frame_rig_collect(r, TO_INITIATOR);
+	assert_int_equal(iscsip_frame_conn_tick(r->t, 7499), ISCSIP_OK);
+	assert_true(iscsip_frame_conn_deadline(r->t) == 7500);
+	frame_rig_run(r);
+	assert_int_equal(r->done, 2);
+	assert_memory_equal(r->medium + 5 * RIG_BLOCK, buffer[0], 4096);
+	assert_memory_equal(r->medium + 50 * RIG_BLOCK, buffer[1], 1024);
+}
+
+/* The time of each exchange begins anew, also that of one whose data does not come. */
+static void after_memory_was_named_granted_data_is_due_again(void **state)
+{
+	struct frame_rig *r = *state;
+	struct iscsip_frame first = frame_rig_newc(7, 0x2a, 5, 8), second = frame_rig_newc(8, 0x2a, 50, 2), f = first;
+
+	r->tcfg.exchange_timeout_ms = 500;
+	r->now = 1000;
+	frame_rig_open_target(r);
+	frame_rig_put(r, TO_TARGET, &first, NULL);
+	f.event = ISCSIP_FRAME_XFER;
+	f.transfer_length = GRANT;
+	frame_rig_put(r, TO_TARGET, &f, buffer[0]);
+	deliver_all(r);
+	frame_rig_collect(r, TO_INITIATOR);
+	r->manner.place_later = true;
+	frame_rig_put(r, TO_TARGET, &second, NULL);
+	f = second;
+	f.event = ISCSIP_FRAME_XFER;
+	f.flags |= ISCSIP_FRAME_FINAL;
+	frame_rig_put(r, TO_TARGET, &f, buffer[1]);
+	deliver_all(r);
+	r->now = 7000;
+	frame_rig_place(r->ops_open);
+	frame_rig_collect(r, TO_INITIATOR);
+	deliver_all(r);
+	frame_rig_collect(r, TO_INITIATOR);
+	assert_int_equal(iscsip_frame_conn_open(r->t), 1); /* the second is answered */
+	assert_int_equal(iscsip_frame_conn_tick(r->t, 7499), ISCSIP_OK);
+	assert_int_equal(iscsip_frame_conn_tick(r->t, 7500), ISCSIP_ETIMEDOUT);
+	assert_int_equal(iscsip_frame_conn_error(r->t)->arg, 7);
+}
+
 static ptrdiff_t take_wire(void *user, void *p, size_t n)
 {
 	struct frame_rig *r = user;
@@ -396,6 +460,42 @@ static void a_target_that_closes_answers_busy_behind_the_data(void **state)
 	assert_string_equal(r->script, ">NEWC >NEWC >XFER+1024 <CMPT");
 	assert_int_equal(x[1].result.status, 0x08);
 	assert_true(x[1].result.refused);
+}
+
+/* Though its last exchange ends before the data of the refused one is in: what was met is answered. */
+static void a_target_that_closes_waits_for_the_data_of_what_it_refuses(void **state)
+{
+	(void)state;
+	for (int sent = 0; sent < 2; sent++) { /* of the XFER: nothing, or all but a byte */
+		void *fresh;
+		struct frame_rig *r;
+		static struct iscsip_frame_exchange x[2];
+		struct iscsip_vec vec;
+
+		begin(&fresh);
+		r = fresh;
+		r->manner.hold = true;
+		frame_rig_open(r);
+		frame_rig_test_unit_ready(r, &x[0]);
+		frame_rig_run(r);
+		assert_int_equal(iscsip_frame_conn_close(r->t, r->now), ISCSIP_OK);
+		frame_rig_write(r, &x[1], &vec, buffer[0], 5, 2);
+		frame_rig_collect(r, TO_TARGET);
+		r->chunk = sent ? 68 + 68 + 1023 : 68;
+		frame_rig_deliver(r, TO_TARGET);
+		r->chunk = 0;
+		frame_rig_go(r->ops_open);
+		while (frame_rig_collect(r, TO_INITIATOR))
+			;
+		assert_int_equal(iscsip_frame_conn_open(r->t), 0);
+		assert_int_equal(iscsip_frame_conn_want(r->t), ISCSIP_WANT_RX);
+		assert_true(iscsip_frame_conn_deadline(r->t) != ISCSIP_TIME_NEVER);
+		frame_rig_run(r);
+		assert_true(x[1].result.refused);
+		assert_int_equal(x[1].result.status, 0x08);
+		assert_int_equal(iscsip_frame_conn_want(r->t), ISCSIP_WANT_CLOSE);
+		frame_rig_free(r);
+	}
 }
 
 /* --- time, end, configuration --- */
@@ -682,11 +782,14 @@ int main(void)
 		T(a_write_that_fails_counts_what_came_by_the_standing_grant),
 		cmocka_unit_test(nothing_comes_between_a_newc_and_its_data),
 		cmocka_unit_test(memory_that_is_named_later_holds_the_connection),
+		T(while_memory_is_waited_for_no_granted_data_is_overdue),
+		T(after_memory_was_named_granted_data_is_due_again),
 		T(run_goes_on_reading_once_the_memory_is_named),
 		T(data_without_memory_is_dropped_and_memory_cannot_follow),
 		cmocka_unit_test(a_refused_write_is_answered_when_its_data_has_passed_by),
 		T(refusals_without_a_free_frame_hold_the_connection),
 		T(a_target_that_closes_answers_busy_behind_the_data),
+		cmocka_unit_test(a_target_that_closes_waits_for_the_data_of_what_it_refuses),
 		T(data_that_does_not_follow_fails_the_connection_in_time),
 		T(data_that_came_has_no_time_left_to_keep),
 		cmocka_unit_test(the_grant_is_at_most_what_one_transfer_may_have),

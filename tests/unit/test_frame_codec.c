@@ -509,6 +509,7 @@ static void a_configuration_out_of_its_ranges_is_refused(void **state)
 	BAD(cfg.limits.max_tx_frames = 1);
 	BAD(cfg.limits.max_tx_frames = 1025);
 	BAD(cfg.limits.max_burst = 0);
+	BAD(cfg.limits.max_burst = 0x80000001u);
 	BAD(cfg.limits.max_rx_transfer = 0);
 	BAD(cfg.struct_size = 8);
 	BAD((host.struct_size = 1, cfg.host = &host));
@@ -531,6 +532,7 @@ static void a_configuration_at_the_ends_of_its_ranges_is_taken(void **state)
 	GOOD(cfg.limits.max_tx_frames = 2);
 	GOOD(cfg.limits.max_tx_frames = 1024);
 	GOOD(cfg.limits.max_burst = 1);
+	GOOD(cfg.limits.max_burst = 0x80000000u);
 	GOOD(cfg.limits.max_rx_transfer = 1);
 #undef GOOD
 }
