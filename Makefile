@@ -249,6 +249,8 @@ $(BUILD)/iscsiproto.c: lib/amalgamate lib/sources.mk $(LIB_SRCS) $(PUBLIC_HEADER
 TOOLS := $(filter iscsi-target iscsi-initiator stp-target stp-initiator,$(PROGRAMS))
 MAN_PAGES := $(sort $(wildcard docs/man/*.1))
 D = $(DESTDIR)
+# so that `pkg-config --define-prefix` finds an installation that was moved
+BELOW_PREFIX = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
 
 install: all
 	install -d $(D)$(INCLUDEDIR)/iscsiproto $(D)$(LIBDIR)/pkgconfig $(D)$(BINDIR) $(D)$(MANDIR)/man1
@@ -257,8 +259,8 @@ install: all
 	install -m 755 $(LIB_SO) $(D)$(LIBDIR)/libiscsiproto.so.$(VERSION)
 	ln -sf libiscsiproto.so.$(VERSION) $(D)$(LIBDIR)/libiscsiproto.so.$(SOVERSION)
 	ln -sf libiscsiproto.so.$(SOVERSION) $(D)$(LIBDIR)/libiscsiproto.so
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-		-e 's|@VERSION@|$(VERSION)|' libiscsiproto.pc.in > $(D)$(LIBDIR)/pkgconfig/libiscsiproto.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(call BELOW_PREFIX,$(LIBDIR))|' \
+		-e 's|@INCLUDEDIR@|$(call BELOW_PREFIX,$(INCLUDEDIR))|' -e 's|@VERSION@|$(VERSION)|' libiscsiproto.pc.in > $(D)$(LIBDIR)/pkgconfig/libiscsiproto.pc
 	chmod 644 $(D)$(LIBDIR)/pkgconfig/libiscsiproto.pc
 	$(if $(TOOLS),install -m 755 $(TOOLS:%=$(BUILD)/bin/%) $(D)$(BINDIR))
 	$(if $(MAN_PAGES),install -m 644 $(MAN_PAGES) $(D)$(MANDIR)/man1)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file frame.h
- * @brief The frame protocol: SCSI over IP with a 64-byte frame header, both roles (docs/frame-protocol.md).
+ * @brief The frame protocol: SCSI over IP with a fixed frame header of 68 bytes, both roles (docs/frame-protocol.md).
  *
  * The first of the source documents: a fixed header with a sync number at both ends, and two exchanges. An initiator
  * (StpI) opens an exchange with NEWC; the target (StpT) answers a read with XFER, status and data, asks for the data of a
