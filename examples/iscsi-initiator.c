@@ -332,8 +332,8 @@ int main(int argc, char **argv)
 	size_t i, count = sizeof commands / sizeof *commands;
 	int opt;
 
-	program = "iscsi-initiator";
 	signal(SIGPIPE, SIG_IGN);
+	program_begin("iscsi-initiator", true);
 	iscsip_config_init(&client.config, sizeof client.config);
 	iscsip_offer_init_initiator(&client.offer);
 	client.config.node_name = DEFAULT_NAME;
@@ -342,9 +342,9 @@ int main(int argc, char **argv)
 	client.link.timeout_ms = 30000;
 	client.link.retries = 3;
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, "v", options, NULL)) != -1) {
-		if (opt == '?')
-			usage_error("'%s' is not an option of this program, or lacks its value", argv[optind - 1]);
+	while ((opt = getopt_long(argc, argv, ":v", options, NULL)) != -1) {
+		if (opt == '?' || opt == ':')
+			option_wrong(opt, argv[optind - 1]);
 		if (!take_operand(opt, optarg))
 			take(opt, optarg);
 	}

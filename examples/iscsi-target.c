@@ -188,7 +188,7 @@ int main(int argc, char **argv)
 {
 	unsigned i;
 
-	program = "iscsi-target";
+	program_begin("iscsi-target", false);
 	server.threads = 1;
 	server.started_us = clock_us();
 	iscsip_offer_init_target(&server.offer);

@@ -383,15 +383,15 @@ int main(int argc, char **argv)
 	unsigned i;
 	int opt;
 
-	program = "stp-initiator";
 	signal(SIGPIPE, SIG_IGN);
+	program_begin("stp-initiator", true);
 	iscsip_frame_config_init(&client.config, sizeof client.config);
 	client.link.timeout_ms = 30000;
 	client.link.retries = 3;
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, "v", options, NULL)) != -1) {
-		if (opt == '?')
-			usage_error("'%s' is not an option of this program, or lacks its value", argv[optind - 1]);
+	while ((opt = getopt_long(argc, argv, ":v", options, NULL)) != -1) {
+		if (opt == '?' || opt == ':')
+			option_wrong(opt, argv[optind - 1]);
 		if (!take_operand(opt, optarg))
 			take(opt, optarg);
 	}

@@ -451,6 +451,7 @@ static void help(void)
 	       "Serve disks over the frame protocol. It knows no authentication: name who may connect with --allow.\n\n"
 	       "  --listen ADDRESS:PORT    where to listen (default " DEFAULT_LISTEN "); repeatable\n"
 	       "  --lun N=BACKING          ram:SIZE or file:PATH, with ,ro ,create=SIZE ,block=512|4096 ,serial=TEXT\n"
+	       "                           ,removable\n"
 	       "  --allow ADDRESS[/BITS]   who may connect; repeatable, none given: everybody\n"
 	       "  --threads N              1 to 64, without effect: one thread serves all connections of the disk, since a disk is\n"
 	       "                           driven by one thread; file I/O has up to eight threads of its own\n"
@@ -546,9 +547,9 @@ static void options_read(int argc, char **argv)
 
 	iscsip_frame_config_init(&server.config, sizeof server.config);
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, "v", options, NULL)) != -1) {
-		if (opt == '?')
-			usage_error("'%s' is not an option of this program, or lacks its value", argv[optind - 1]);
+	while ((opt = getopt_long(argc, argv, ":v", options, NULL)) != -1) {
+		if (opt == '?' || opt == ':')
+			option_wrong(opt, argv[optind - 1]);
 		take(opt, optarg);
 	}
 	if (optind < argc)
@@ -589,7 +590,7 @@ int main(int argc, char **argv)
 {
 	unsigned i;
 
-	program = "stp-target";
+	program_begin("stp-target", false);
 	server.started_us = clock_us();
 	options_read(argc, argv);
 	net_many();

@@ -36,6 +36,15 @@ struct backing {
 	struct file_map *map;     /* NULL: its pages are not named */
 };
 
+/* Why a backing cannot be served. */
+struct backing_fault {
+	int exit_code;            /* what a program that ends for it tells: EXIT_MET or EXIT_USAGE */
+	char text[700];
+};
+
+__attribute__((format(printf, 3, 4))) void backing_fault(struct backing_fault *f, int exit_code, const char *fmt, ...);
+/* Opens what `text` says; NULL with *f where it cannot be. */
+struct backing *backing_try(const char *text, struct backing_fault *f);
 /* Opens what `text` says, or ends the program with what is wrong. */
 struct backing *backing_open(const char *text);
 /* Looks whether the file has another size than before (SIGHUP). */

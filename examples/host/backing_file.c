@@ -321,28 +321,45 @@ uint64_t file_size(int fd)
 	return S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 }
 
-void file_open(struct backing *b, uint64_t create)
+/* The descriptor of b->path, which is made where it has to be; -1 with *f. */
+static int open_path(const struct backing *b, uint64_t create, struct backing_fault *f)
+{
+	int fd = open(b->path, (b->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT && create) {
+		fd = open(b->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (fd >= 0 && ftruncate(fd, (off_t)create)) {
+			backing_fault(f, EXIT_MET, "%s: cannot make it %llu bytes long: %s", b->path, (unsigned long long)create,
+				      strerror(errno));
+			(void)unlink(b->path);
+			close(fd);
+			return -1;
+		}
+	}
+	if (fd < 0)
+		backing_fault(f, EXIT_MET, "%s: %s", b->path, strerror(errno));
+	return fd;
+}
+
+bool file_open(struct backing *b, uint64_t create, struct backing_fault *f)
 {
 	struct statfs fs;
-	int flags = b->read_only ? O_RDONLY : O_RDWR;
 
-	b->fd = open(b->path, flags | O_CLOEXEC);
-	if (b->fd < 0 && errno == ENOENT && create) {
-		b->fd = open(b->path, flags | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		if (b->fd >= 0 && ftruncate(b->fd, (off_t)create))
-			die("%s: cannot make it %llu bytes long: %s", b->path, (unsigned long long)create, strerror(errno));
-	}
+	b->fd = open_path(b, create, f);
 	if (b->fd < 0)
-		die("%s: %s", b->path, strerror(errno));
+		return false;
 	b->size = file_size(b->fd);
-	if (b->size == 0)
-		die("%s: it is empty, or neither a regular file nor a block device", b->path);
+	if (b->size == 0) {
+		backing_fault(f, EXIT_MET, "%s: it is empty, or neither a regular file nor a block device", b->path);
+		return false;
+	}
 	b->in_memory = fstatfs(b->fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 	b->thin = true;
 	b->ops = &file_ops;
 	b->ops_user = b;
 	map_open(b);
 	load_saved(b);
+	return true;
 }
 
 void file_close(struct backing *b)
@@ -354,5 +371,6 @@ void file_close(struct backing *b)
 		b->free_jobs = f->next_free;
 		free(f);
 	}
-	close(b->fd);
+	if (b->fd >= 0)
+		close(b->fd);
 }

@@ -7,8 +7,8 @@
 
 #include "backing.h"
 
-/* Opens b->path, making it `create` bytes long where it does not exist and create is not 0; or ends the program. */
-void file_open(struct backing *b, uint64_t create);
+/* Opens b->path, making it `create` bytes long where it does not exist and create is not 0. False with *f where it cannot be. */
+bool file_open(struct backing *b, uint64_t create, struct backing_fault *f);
 uint64_t file_size(int fd);
 void file_close(struct backing *b);
 

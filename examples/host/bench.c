@@ -32,6 +32,7 @@ struct bench {
 	uint64_t done, bytes;
 	unsigned under_way;
 	unsigned lost;             /* came back without an answer, and wait for a new connection */
+	char why[600];             /* of the last connection that was lost */
 	unsigned put_aside;        /* not taken by a busy target */
 	bool *aside;               /* which, for each request */
 	uint64_t histogram[BUCKETS];
@@ -175,6 +176,7 @@ static void send_lost(struct bench *b)
 	for (unsigned i = 0; i < b->o->depth; i++)
 		if (b->requests[i]->err)
 			link_blame(b->l, b->requests[i]);
+	snprintf(b->why, sizeof b->why, "%s", b->l->why);
 	link_reopen(b->l);
 	b->lost = 0;
 	for (unsigned i = 0; i < b->o->depth; i++) {
@@ -223,7 +225,7 @@ static void prepare(struct bench *b)
 
 static void report(const struct bench *b, double seconds, double cpu)
 {
-	double n = b->done ? (double)b->done : 1.0;
+	double n = (double)b->done;
 
 	printf("{\"op\":\"%s\",\"size\":%" PRIu64 ",\"depth\":%u,\"pattern\":\"%s\",\"seconds\":%.3f,\"ios\":%" PRIu64
 	       ",\"iops\":%.0f,\"bytes_per_second\":%.0f,\"latency_us\":{\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,"
@@ -257,6 +259,8 @@ void command_bench(struct link *l, const struct operands *o)
 		else
 			wait_for_target(&b);
 	}
+	if (!b.done)
+		die("bench: no request was answered%s%s", b.why[0] ? ": " : "", b.why);
 	report(&b, (double)(clock_us() - start) / 1e6, cpu_seconds() - cpu);
 	for (i = 0; i < o->depth; i++)
 		free(b.requests[i]);

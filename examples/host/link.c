@@ -44,7 +44,8 @@ void link_reopen(struct link *l)
 			l->ops->close(l);
 		l->open = false;
 		if (l->retried >= l->retries)
-			die("%s (gave up after %u attempts)", l->why[0] ? l->why : "connection lost", l->retried + 1);
+			die("%s (gave up after %u attempt%s)", l->why[0] ? l->why : "connection lost", l->retried + 1,
+			    l->retried ? "s" : "");
 		l->retried++;
 		tell("%s: connecting again", l->why[0] ? l->why : "connection lost");
 		if (l->ops->open(l) == 0)

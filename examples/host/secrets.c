@@ -11,6 +11,9 @@
 
 #include "util.h"
 
+#define SECRET_MIN 12u /* bytes: the 96 bits that RFC 7143 9.2.1 asks for */
+#define WORD_MAX 255u
+
 /* Cuts the next word off *at; NULL at the end of the line. */
 static char *word(char **at)
 {
@@ -24,10 +27,14 @@ static char *word(char **at)
 	return w;
 }
 
-static void add_incoming(struct secrets *s, const char *user, const char *text)
+static void add_incoming(struct secrets *s, const char *path, unsigned number, const char *user, const char *text)
 {
-	struct secret *more = realloc(s->incoming, (s->incoming_count + 1u) * sizeof *more);
+	struct secret *more;
 
+	for (unsigned i = 0; i < s->incoming_count; i++)
+		if (strcmp(s->incoming[i].user, user) == 0)
+			usage_error("--auth: %s line %u: a second secret of '%s'", path, number, user);
+	more = realloc(s->incoming, (s->incoming_count + 1u) * sizeof *more);
 	if (!more)
 		die("out of memory");
 	s->incoming = more;
@@ -45,10 +52,12 @@ static void read_line(struct secrets *s, const char *path, unsigned number, char
 	secret = word(&at);
 	if (!user || !secret || word(&at))
 		usage_error("--auth: %s line %u is not 'incoming USER SECRET' or 'outgoing USER SECRET'", path, number);
-	if (strlen(user) > 255 || strlen(secret) > 255)
-		usage_error("--auth: %s line %u: a name or secret is longer than 255 bytes", path, number);
+	if (strlen(user) > WORD_MAX || strlen(secret) > WORD_MAX)
+		usage_error("--auth: %s line %u: a name or secret is longer than %u bytes", path, number, WORD_MAX);
+	if (strlen(secret) < SECRET_MIN)
+		usage_error("--auth: %s line %u: the secret has fewer than %u bytes", path, number, SECRET_MIN);
 	if (strcmp(kind, "incoming") == 0) {
-		add_incoming(s, user, secret);
+		add_incoming(s, path, number, user, secret);
 	} else if (strcmp(kind, "outgoing") == 0 && !s->outgoing.user) {
 		s->outgoing.user = need_copy(user);
 		s->outgoing.text = need_copy(secret);
@@ -68,7 +77,13 @@ struct secrets *secrets_read(const char *path)
 		usage_error("--auth: %s: %s", path, strerror(errno));
 	while (fgets(text, sizeof text, f))
 		read_line(s, path, ++number, text);
+	if (ferror(f))
+		usage_error("--auth: %s: %s", path, strerror(errno));
 	fclose(f);
+	for (unsigned i = 0; s->outgoing.user && i < s->incoming_count; i++)
+		if (strcmp(s->incoming[i].text, s->outgoing.text) == 0)
+			usage_error("--auth: %s: '%s' and '%s' have one secret: each direction needs its own (RFC 7143 9.2.1)", path,
+				    s->incoming[i].user, s->outgoing.user);
 	return s;
 }
 

@@ -297,12 +297,13 @@ void command_write(struct link *l, const struct operands *o)
 	struct request *r;
 
 	run(&t, l, o, O_RDONLY, "write");
-	if (o->blocks && t.next_lba < o->lba + o->blocks && t.fd != STDIN_FILENO)
-		complain("%s has fewer than %llu blocks", t.file, (unsigned long long)o->blocks);
 	r = request_new(l);
 	r->cdb[0] = 0x35; /* SYNCHRONIZE CACHE(10): what was written stays */
 	link_must(l, r, "SYNCHRONIZE CACHE");
 	free(r);
+	if (o->blocks && t.next_lba < o->lba + o->blocks)
+		die("%s ended after %llu of %llu blocks; these were written", t.file, (unsigned long long)(t.next_lba - o->lba),
+		    (unsigned long long)o->blocks);
 }
 
 void command_compare(struct link *l, const struct operands *o)

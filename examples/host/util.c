@@ -5,6 +5,7 @@
 #include "util.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,36 @@ void tell(const char *fmt, ...)
 	va_start(ap, fmt);
 	line(fmt, ap);
 	va_end(ap);
+}
+
+/* At exit: results that a full disk or a closed pipe did not take are missed by nobody else. */
+static void settle_stdout(void)
+{
+	if (!ferror(stdout) && fflush(stdout) == 0)
+		return;
+	complain("stdout: %s", strerror(errno));
+	_exit(EXIT_MET);
+}
+
+void program_begin(const char *name, bool results)
+{
+	program = name;
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) /* open() takes the lowest number that is free */
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDERR_FILENO || !results ? O_RDWR : O_RDONLY) < 0)
+			_exit(EXIT_MET);
+	if (results && atexit(settle_stdout))
+		die("out of memory");
+}
+
+void option_wrong(int answer, const char *word)
+{
+	if (answer == ':')
+		usage_error("'%s' needs a value", word);
+	if (optopt > UINT8_MAX || optopt == 'v') /* -v is known: it was --verbose=... */
+		usage_error("'%s': this option takes no value", word);
+	if (optopt)
+		usage_error("'-%c' is not an option of this program", optopt);
+	usage_error("'%s' is not an option of this program", word);
 }
 
 void *need(size_t size)

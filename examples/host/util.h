@@ -18,6 +18,14 @@ extern const char *program;
 /* 0: only results and errors; 1: a line for each event; 2: PDUs, too. */
 extern int verbosity;
 
+/*
+ * The first call of main(). Descriptors 0 to 2 that came closed are taken, so that no disk and no socket gets their number and
+ * the program's messages. Where stdout has the results, a program that could not write them all ends with code 1.
+ */
+void program_begin(const char *name, bool results);
+/* For what getopt_long() could not take, ':' or '?'; `word` is what it looked at. */
+__attribute__((noreturn)) void option_wrong(int answer, const char *word);
+
 /* One line on stderr, and out with code 2. */
 __attribute__((format(printf, 1, 2), noreturn)) void usage_error(const char *fmt, ...);
 /* One line on stderr, and out with code 1. */

@@ -95,7 +95,7 @@ void command_discover(struct client *c)
 /* --- ping --- */
 
 static const uint8_t *expected;
-static size_t expected_len;
+static size_t expected_len, answer_len;
 
 void on_ping(void *user, void *cookie, int err, const void *data, size_t len)
 {
@@ -104,6 +104,7 @@ void on_ping(void *user, void *cookie, int err, const void *data, size_t len)
 	(void)cookie;
 	c->answered = true;
 	c->answer_err = err;
+	answer_len = len;
 	c->answer = !err && (len != expected_len || (len && memcmp(data, expected, len) != 0));
 }
 
@@ -122,12 +123,17 @@ void command_ping(struct client *c, unsigned count, size_t size)
 
 		c->answered = false;
 		err = iscsip_initiator_ping(c->conn, data, size, NULL, c->link.loop.now);
+		if (err == ISCSIP_EINVAL)
+			die("ping: --size: the target takes at most %u bytes",
+			    iscsip_session_params(c->session)->max_send_data_segment_length);
 		if (err)
 			die("ping: %s", iscsip_strerror(err));
 		wire_dirty(&c->wire);
 		client_wait(c, &c->answered, "ping");
 		if (c->answer_err)
 			die("ping: %s", iscsip_strerror(c->answer_err));
+		if (c->answer && answer_len != size)
+			die("ping: %zu of %zu bytes came back: try a smaller --size", answer_len, size);
 		if (c->answer)
 			die("ping: other data came back than was sent");
 		spent = clock_us() - start;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/offer.h"
 #include "iscsi-initiator/initiator.h"
 
 #define MAX_REDIRECTS 8
@@ -146,6 +147,7 @@ void client_init(struct client *c)
 	c->config.nop_timeout_ms = c->link.timeout_ms / 2;
 	c->config.limits.max_tasks = 256;
 	c->config.limits.max_tx_pdus = 128;
+	offer_must_fit(&c->offer, "");
 	if (iscsip_config_check(&c->config))
 		usage_error("the values set do not fit each other");
 	c->conn_size = iscsip_initiator_conn_size(&c->config);

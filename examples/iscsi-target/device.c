@@ -11,6 +11,8 @@
 #define MAX_LUNS 256u
 #define MAX_NEXUSES 4096u
 #define MAX_COMMANDS 512u
+#define LINE_MAX_LEN 4200 /* of --lun-file: a path and its options */
+#define BLANKS " \t\r\n"
 
 /* --- access --- */
 
@@ -105,52 +107,84 @@ static struct unit *unit_find(struct device *d, uint32_t lun)
 
 /* --- the file of units --- */
 
-/* A line `N=BACKING[,OPTION]...`: known units stay, new ones are added. */
-static void file_line(struct device *d, const char *line)
+/* What is wrong with the file: said when it is read again, and the end of a program that has just been started. */
+static void file_wrong(const struct device *d, const char *what)
 {
-	char *end;
-	unsigned long lun = strtoul(line, &end, 10);
+	if (!d->disk)
+		die("%s: %s", d->lun_file, what);
+	complain("%s: %s", d->lun_file, what);
+}
+
+/* A unit of the file that is new. */
+static void file_unit(struct device *d, uint32_t lun, const char *text)
+{
+	struct backing_fault fault;
+	struct backing *b = backing_try(text, &fault);
 	struct unit *u;
 	int err;
 
-	if (end == line || *end != '=' || lun >= MAX_LUNS) {
-		complain("%s: '%s' is not N=BACKING", d->lun_file, line);
-		return;
-	}
-	u = unit_find(d, (uint32_t)lun);
-	if (u) {
-		u->seen = true;
+	if (!b) {
+		file_wrong(d, fault.text);
 		return;
 	}
 	u = need(sizeof *u);
-	u->lun = (uint32_t)lun;
-	u->text = need_copy(end + 1);
-	u->backing = backing_open(u->text);
+	u->lun = lun;
+	u->text = need_copy(text);
+	u->backing = b;
 	u->from_file = u->seen = true;
 	u->next = d->units;
 	d->units = u;
 	err = d->disk ? unit_add(d, u) : 0;
 	if (err) {
-		complain("%s: LUN %lu: %s", d->lun_file, lun, iscsip_strerror(err));
+		complain("%s: LUN %u: %s", d->lun_file, lun, iscsip_strerror(err));
 		unit_free(d, u);
 	}
 }
 
-static void file_read(struct device *d)
+/* A line `N=BACKING[,OPTION]...`: known units stay, new ones are added. */
+static void file_line(struct device *d, const char *line)
 {
-	FILE *f = fopen(d->lun_file, "re");
-	char line[4200];
+	char *end, what[LINE_MAX_LEN + 64];
+	unsigned long lun = strtoul(line, &end, 10);
+	struct unit *u;
 
-	if (!f) {
-		complain("%s: %s", d->lun_file, strerror(errno));
+	if (end == line || *end != '=' || lun >= MAX_LUNS) {
+		snprintf(what, sizeof what, "'%s' is not N=BACKING with N from 0 to 255", line);
+		file_wrong(d, what);
 		return;
 	}
+	u = unit_find(d, (uint32_t)lun);
+	if (!u) {
+		file_unit(d, (uint32_t)lun, end + 1);
+		return;
+	}
+	if (strcmp(u->text, end + 1) != 0)
+		complain("%s: LUN %lu stays '%s': take its line out, send SIGHUP, and put the new one in", d->lun_file, lun,
+			 u->text);
+	u->seen = true;
+}
+
+/* False where there is no such file: its units stay as they are. */
+static bool file_read(struct device *d)
+{
+	FILE *f = fopen(d->lun_file, "re");
+	char line[LINE_MAX_LEN];
+
+	if (!f) {
+		file_wrong(d, strerror(errno));
+		return false;
+	}
 	while (fgets(line, sizeof line, f)) {
-		line[strcspn(line, "\r\n")] = '\0';
-		if (line[0] && line[0] != '#')
-			file_line(d, line);
+		char *at = line + strspn(line, BLANKS);
+		size_t len = strlen(at);
+
+		while (len && strchr(BLANKS, at[len - 1]))
+			at[--len] = '\0';
+		if (len && *at != '#')
+			file_line(d, at);
 	}
 	fclose(f);
+	return true;
 }
 
 static void drop_unseen(struct device *d)
@@ -179,10 +213,8 @@ void device_reload(struct post *p)
 			(void)iscsip_disk_lun_resize(d->disk, u->lun, u->backing->size / u->backing->block_size);
 		}
 	}
-	if (d->lun_file) {
-		file_read(d);
+	if (d->lun_file && file_read(d))
 		drop_unseen(d);
-	}
 }
 
 /* --- opening --- */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/offer.h"
 #include "iscsi-target/target.h"
 
 enum { OPT_LISTEN = 256, OPT_TARGET, OPT_LUN, OPT_LUN_FILE, OPT_AUTH, OPT_ALLOW, OPT_ALLOW_NAME, OPT_SET, OPT_THREADS,
@@ -264,13 +265,12 @@ static void take(int opt, char *arg)
 static void check(void)
 {
 	struct device *d;
-	const char *key;
 
 	if (!server.devices)
 		usage_error("no --target: nothing to serve");
+	offer_must_fit(&server.offer, "discovery, before the first --target");
 	for (d = server.devices; d; d = d->next) {
-		if (iscsip_offer_check(&d->offer, &key))
-			usage_error("%s: the values set for %s do not fit each other", d->name, key);
+		offer_must_fit(&d->offer, d->name);
 		if (!d->units && !d->lun_file)
 			usage_error("%s: it has no --lun", d->name);
 	}
@@ -281,9 +281,9 @@ void options_read(int argc, char **argv)
 	int opt;
 
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, "v", options, NULL)) != -1) {
-		if (opt == '?')
-			usage_error("'%s' is not an option of this program, or lacks its value", argv[optind - 1]);
+	while ((opt = getopt_long(argc, argv, ":v", options, NULL)) != -1) {
+		if (opt == '?' || opt == ':')
+			option_wrong(opt, argv[optind - 1]);
 		take(opt, optarg);
 	}
 	if (optind < argc)
