@@ -61,7 +61,7 @@ static struct world_command *command_new(struct world *w, struct iscsip_cmd *cmd
 	cmd->user = k;
 	world_must(cmd->nexus == w && cmd->cdb_len == 16 && cmd->attr == ISCSIP_ATTR_SIMPLE);
 	world_must(!(cmd->flags & ISCSIP_CMD_IN) || cmd->out_len == 0);
-	k->data = malloc((cmd->flags & ISCSIP_CMD_OUT ? (cmd->out_len < WORLD_DATA ? cmd->out_len : 0) : room) + 1);
+	k->data = malloc((cmd->flags & ISCSIP_CMD_OUT ? (cmd->out_len <= WORLD_DATA ? cmd->out_len : 0) : room) + 1);
 	for (uint32_t i = 0; i < room; i++)
 		k->data[i] = world_byte(cmd->tag, i);
 	return k;
