@@ -164,6 +164,20 @@ static void command_acts(struct world *w, struct world_command *k)
 	}
 }
 
+/* From inside a callback: what happens to one command moves another. */
+static void others_act(struct world *w)
+{
+	uint8_t how = w->nested && !w->tidy ? world_take(w) : 0;
+	struct world_command *k = &w->commands[(how >> 1) % 8];
+
+	if (how >= 0xf8) {
+		w->closing = true;
+		(void)iscsip_frame_conn_close(w->t, w->now);
+	} else if ((how & 1) && k->cmd) {
+		command_acts(w, k);
+	}
+}
+
 static int on_place(void *user, struct iscsip_cmd *cmd)
 {
 	struct world *w = user;
@@ -172,6 +186,7 @@ static int on_place(void *user, struct iscsip_cmd *cmd)
 
 	if (how & 1)
 		set_buffer(k);
+	others_act(w);
 	k->dropped = w->tcfg.standing_grant && !k->placed && !(how & 2);
 	return how & 2 ? ISCSIP_EAGAIN : ISCSIP_OK;
 }
@@ -185,6 +200,7 @@ static void on_exec(void *user, struct iscsip_cmd *cmd)
 	k->executing = true;
 	if (!w->tidy)
 		command_acts(w, k);
+	others_act(w);
 }
 
 static void on_data(void *user, struct iscsip_cmd *cmd)
@@ -197,6 +213,7 @@ static void on_data(void *user, struct iscsip_cmd *cmd)
 	k->asked = 0;
 	if (!w->tidy)
 		command_acts(w, k);
+	others_act(w);
 }
 
 static void on_sent(void *user, struct iscsip_cmd *cmd)
@@ -208,6 +225,7 @@ static void on_sent(void *user, struct iscsip_cmd *cmd)
 	k->sending = false;
 	if (!w->tidy)
 		command_acts(w, k);
+	others_act(w);
 }
 
 static void on_abort(void *user, struct iscsip_cmd *cmd)
@@ -218,15 +236,18 @@ static void on_abort(void *user, struct iscsip_cmd *cmd)
 	world_must(k->executing && !k->completed && (cmd->flags & ISCSIP_CMD_ABORTED));
 	if (!w->tidy && (world_take(w) & 1))
 		complete(w, k);
+	others_act(w);
 }
 
 static void on_free(void *user, struct iscsip_cmd *cmd)
 {
-	struct world_command *k = command_of(user, cmd);
+	struct world *w = user;
+	struct world_command *k = command_of(w, cmd);
 
 	world_must(k == cmd->user && (k->completed || !k->executing));
 	free(k->data);
 	k->cmd = NULL;
+	others_act(w);
 }
 
 /* --- the initiator's host --- */
@@ -290,7 +311,7 @@ static uint32_t least(uint32_t a, uint32_t b)
 
 void world_init(struct world *w, const uint8_t *data, size_t size)
 {
-	uint8_t how;
+	uint8_t how, frames;
 
 	memset(w, 0, sizeof *w);
 	w->in = data;
@@ -299,7 +320,9 @@ void world_init(struct world *w, const uint8_t *data, size_t size)
 	iscsip_frame_config_init(&w->icfg, sizeof w->icfg);
 	how = world_take(w);
 	w->icfg.limits.max_exchanges = (uint16_t)(1 + how % 8);
-	w->icfg.limits.max_tx_frames = (uint16_t)(2 + world_take(w) % 6);
+	frames = world_take(w);
+	w->nested = (frames & 0x80) != 0;
+	w->icfg.limits.max_tx_frames = (uint16_t)(2 + (frames & 0x7f) % 6);
 	w->icfg.limits.max_burst = 1 + world_take_number(w) % 4000;
 	w->tcfg = w->icfg;
 	w->tcfg.limits.max_exchanges = (uint16_t)(1 + world_take(w) % 8);

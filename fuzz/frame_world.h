@@ -46,6 +46,8 @@ struct world {
 	struct world_exchange exchanges[WORLD_EXCHANGES];
 	struct world_command commands[64];
 	bool hostile;    /* the other end is not ours: data may be anything */
+	bool nested;     /* callbacks of a command act on others, too, and close the connection */
+	bool closing;    /* they did: the target takes no more than it likes */
 	bool tidy;       /* device server and host end what they have, and begin nothing */
 };
 
