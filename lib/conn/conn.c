@@ -99,15 +99,17 @@ void iscsip_conn_closed(struct iscsip_conn *c, iscsip_time now)
 
 unsigned iscsip_conn_want(const struct iscsip_conn *c)
 {
+	bool has_tx = iscsip__conn_has_tx(c);
 	unsigned want = 0;
 
 	if (c->state == ISCSIP_CONN_CLOSED)
 		return ISCSIP_WANT_CLOSE;
-	if (iscsip__conn_has_tx(c))
+	/* where the host holds every unit (TX_HOLD), nothing can be made before it releases one */
+	if (has_tx && (c->tx.unsent || !tx_full(&c->tx)))
 		want |= ISCSIP_WANT_TX;
 	if (!conn_over(c) && !c->rx.held)
 		want |= ISCSIP_WANT_RX;
-	if (conn_over(c) && (c->now >= c->close_by || !(want & ISCSIP_WANT_TX)))
+	if (conn_over(c) && (c->now >= c->close_by || !has_tx))
 		want |= ISCSIP_WANT_CLOSE;
 	return want;
 }

@@ -136,13 +136,15 @@ static bool frame_answer_owed(const struct iscsip_frame_conn *c)
 
 unsigned iscsip_frame_conn_want(const struct iscsip_frame_conn *c)
 {
+	bool has_tx = iscsip__frame_has_tx(c);
 	unsigned want = 0;
 
 	if (frame_over(c))
 		return ISCSIP_WANT_CLOSE;
-	if (iscsip__frame_has_tx(c))
+	/* where the host holds every unit (TX_HOLD), nothing can be made before it releases one */
+	if (has_tx && (c->tx.unsent || !tx_full(&c->tx)))
 		want |= ISCSIP_WANT_TX;
-	if (c->state == FRAME_CLOSING && c->open == 0 && !want && !frame_answer_owed(c))
+	if (c->state == FRAME_CLOSING && c->open == 0 && !has_tx && !frame_answer_owed(c))
 		return ISCSIP_WANT_CLOSE;
 	return c->rx.held ? want : want | ISCSIP_WANT_RX;
 }

@@ -207,6 +207,25 @@ static void with_tx_hold_memory_is_the_transports_until_it_is_released(void **st
 	assert_string_equal(r->log, "exec exec free free");
 }
 
+static void a_ring_that_the_host_holds_wants_no_sending_until_it_is_released(void **state)
+{
+	struct frame_rig *r = *state;
+	static struct iscsip_frame_exchange x[3];
+	struct iscsip_vec list[8];
+
+	r->icfg.flags = ISCSIP_FRAME_CFG_TX_HOLD;
+	r->icfg.limits.max_tx_frames = 2;
+	frame_rig_open(r);
+	for (int i = 0; i < 3; i++)
+		frame_rig_test_unit_ready(r, &x[i]);
+	assert_int_equal(iscsip_frame_conn_tx_next(r->i, list, 8, r->now), 2);
+	assert_int_equal(iscsip_frame_conn_want(r->i), ISCSIP_WANT_RX | ISCSIP_WANT_TX);
+	assert_int_equal(iscsip_frame_conn_tx_done(r->i, 2 * 68, r->now), ISCSIP_OK);
+	assert_int_equal(iscsip_frame_conn_want(r->i), ISCSIP_WANT_RX);
+	assert_int_equal(iscsip_frame_conn_tx_release(r->i, 68), ISCSIP_OK);
+	assert_int_equal(iscsip_frame_conn_want(r->i), ISCSIP_WANT_RX | ISCSIP_WANT_TX);
+}
+
 static void without_tx_hold_there_is_nothing_to_release(void **state)
 {
 	struct frame_rig *r = *state;
@@ -931,6 +950,7 @@ int main(void)
 		T(data_goes_straight_to_its_place_and_the_next_header_with_it),
 		T(the_list_to_send_stays_the_same_until_bytes_are_done_and_names_the_hosts_memory),
 		T(with_tx_hold_memory_is_the_transports_until_it_is_released),
+		T(a_ring_that_the_host_holds_wants_no_sending_until_it_is_released),
 		T(without_tx_hold_there_is_nothing_to_release),
 		T(the_doors_are_shut_inside_callbacks),
 		T(the_host_is_woken_once_when_an_answer_comes_from_outside_the_doors),

@@ -569,6 +569,32 @@ static void held_units_hold_their_tasks_and_pings_until_they_are_released(void *
 	it_end(&R);
 }
 
+static void a_ring_that_the_host_holds_wants_no_sending_until_it_is_released(void **state)
+{
+	struct iscsip_vec vec[16];
+	struct it_task k[5];
+	unsigned i;
+
+	(void)state;
+	it_init(&R);
+	R.cfg.flags = ISCSIP_CFG_TX_HOLD;
+	R.cfg.limits.max_tx_pdus = 4;
+	it_open(&R);
+	it_login(&R);
+	R.keep = true;
+	for (i = 0; i < 5; i++) {
+		it_write(&k[i], NULL, 0);
+		it_submit(&R, &k[i]);
+	}
+	assert_int_equal(iscsip_conn_tx_next(R.c, vec, 16, R.now), 4);
+	assert_int_equal(iscsip_conn_want(R.c), ISCSIP_WANT_RX | ISCSIP_WANT_TX);
+	assert_int_equal(iscsip_conn_tx_done(R.c, 4 * 48, R.now), ISCSIP_OK);
+	assert_int_equal(iscsip_conn_want(R.c), ISCSIP_WANT_RX);
+	assert_int_equal(iscsip_conn_tx_release(R.c, 48), ISCSIP_OK);
+	assert_int_equal(iscsip_conn_want(R.c), ISCSIP_WANT_RX | ISCSIP_WANT_TX);
+	it_end(&R);
+}
+
 static void a_lost_connection_lets_everything_in_the_ring_go(void **state)
 {
 	uint8_t out[600];
@@ -739,6 +765,7 @@ int main(void)
 		cmocka_unit_test(logout_reasons_are_those_of_the_session),
 		cmocka_unit_test(a_task_comes_back_only_when_the_transport_lets_its_memory_go),
 		cmocka_unit_test(held_units_hold_their_tasks_and_pings_until_they_are_released),
+		cmocka_unit_test(a_ring_that_the_host_holds_wants_no_sending_until_it_is_released),
 		cmocka_unit_test(a_lost_connection_lets_everything_in_the_ring_go),
 		cmocka_unit_test(a_session_is_the_same_over_every_cut_and_every_door),
 	};
