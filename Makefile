@@ -29,6 +29,9 @@ all: lib tools
 PERCENT := %
 include lib/sources.mk
 ifneq ($(ROOMS),)
+ifneq ($(shell sh lib/rooms $(ROOMS) >/dev/null && echo known),known)
+$(error ROOMS='$(ROOMS)': lib/LAYERS has the names of the rooms)
+endif
 LIB_SRCS := $(filter $(patsubst %,lib/%/$(PERCENT),$(shell sh lib/rooms $(ROOMS))),$(LIB_SRCS))
 endif
 

@@ -17,7 +17,7 @@
 
 /* --- memory: all of it, and of fixed size; *_size() says how much is needed --- */
 
-static _Alignas(64) uint8_t disk_bytes[DISK_SIZE], disk_mem[2u << 20];
+static _Alignas(64) uint8_t disk_bytes[DISK_SIZE], disk_mem[3u << 20];
 static _Alignas(64) uint8_t i_session_mem[32u << 10], i_conn_mem[16u << 10], i_login_mem[16u << 10];
 static _Alignas(64) uint8_t t_session_mem[64u << 10], t_conn_mem[32u << 10], t_login_mem[16u << 10];
 static uint8_t written[PIECE], read_back[PIECE], wire[8192];

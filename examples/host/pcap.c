@@ -52,6 +52,8 @@ void pcap_flush(struct pcap *p)
 
 void pcap_close(struct pcap *p)
 {
+	if (fflush(p->f) || ferror(p->f))
+		complain("--pcap: the capture is not whole: it could not be written");
 	fclose(p->f);
 	free(p);
 }

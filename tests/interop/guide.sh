@@ -5,6 +5,9 @@
 . "${0%/*}/guide_kit.sh"
 target=iqn.2026-11.org.libiscsiproto:guide
 
+timeout 20 "$bin/loopback" > "$log" 2>&1
+outcome "both roles in one process, without an operating system, get to their end" $?
+
 serve "$bin/guide-target" 0
 url=iscsi://127.0.0.1:$port
 

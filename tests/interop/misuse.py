@@ -59,6 +59,15 @@ def results_lost():
     expect(server.alive(), "the target is gone")
 
 
+@suite.test("a capture that could not be written is told to be incomplete")
+def capture():
+    server = suite.serve("--target", TARGET, "--lun", "0=ram:1M", "--pcap", "/dev/full")
+    out = initiator("capacity", "--pcap", "/dev/full", f"{server.url}/{TARGET}/0")
+    expect("capture is not whole" in out, out)
+    server.stop()
+    expect("capture is not whole" in server.text(), server.text())
+
+
 @suite.test("an option without its value, one with a value too many, and one that is none are told apart")
 def options():
     for tool in ("iscsi-target", "iscsi-initiator", "stp-target", "stp-initiator"):
