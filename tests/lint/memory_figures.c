@@ -178,22 +178,25 @@ static size_t disk_size(uint16_t luns, uint16_t nexuses, uint16_t commands, uint
 	c.max_commands = commands;
 	c.max_registrations = registrations;
 	c.buffer_count = buffers;
-	c.buffer_size = 16384;
 	return iscsip_disk_size(&c);
 }
 
 static void print_others(void)
 {
+	struct iscsip_disk_config c;
+
+	iscsip_disk_config_init(&c, sizeof c);
 	printf("\n| object | bytes |\n| --- | ---: |\n");
 	print_frame("frame target connection", iscsip_frame_target_size);
 	print_frame("frame initiator connection", iscsip_frame_initiator_size);
-	printf("| disk, the default: 8 units, 16 nexuses, 128 commands, 64 registrations, 64 buffers of 16 KiB | %zu |\n",
-	       disk_size(8, 16, 128, 64, 64));
+	printf("| disk, the default: %u units, %u nexuses, %u commands, %u registrations, %u buffers of %u KiB | %zu |\n", c.max_luns,
+	       c.max_nexuses, c.max_commands, c.max_registrations, c.buffer_count, c.buffer_size / 1024, iscsip_disk_size(&c));
 	printf("| - one unit more | %zu |\n", (disk_size(72, 16, 128, 64, 64) - disk_size(8, 16, 128, 64, 64)) / 64);
 	printf("| - one nexus more | %zu |\n", (disk_size(8, 80, 128, 64, 64) - disk_size(8, 16, 128, 64, 64)) / 64);
 	printf("| - one command more | %zu |\n", (disk_size(8, 16, 192, 64, 64) - disk_size(8, 16, 128, 64, 64)) / 64);
 	printf("| - one registration more | %zu |\n", (disk_size(8, 16, 128, 128, 64) - disk_size(8, 16, 128, 64, 64)) / 64);
-	printf("| - one buffer of 16 KiB more | %zu |\n", (disk_size(8, 16, 128, 64, 128) - disk_size(8, 16, 128, 64, 64)) / 64);
+	printf("| - one buffer of %u KiB more | %zu |\n", c.buffer_size / 1024,
+	       (disk_size(8, 16, 128, 64, 128) - disk_size(8, 16, 128, 64, 64)) / 64);
 	printf("| registry, 64 sessions | %zu |\n", iscsip_registry_size(64));
 	printf("| - one session more | %zu |\n", (iscsip_registry_size(128) - iscsip_registry_size(64)) / 64);
 	printf("| tag table, 128 entries | %zu |\n", iscsip_ddp_size(128));
