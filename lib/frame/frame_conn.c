@@ -62,13 +62,14 @@ bool iscsip__frame_carve(struct iscsip_frame_conn *c, struct arena *a, const str
 	uint8_t *hdr = arena_take(a, ISCSIP_FRAME_LEN, 4);
 	struct tx_unit *units =
 		arena_take_array(a, cfg->limits.max_tx_frames, sizeof *units, _Alignof(struct tx_unit));
+	struct tx_head *heads = arena_take_array(a, cfg->limits.max_tx_frames, sizeof *heads, ARENA_ALIGN);
 
-	if (!c || !hdr || !units)
+	if (!c || !hdr || !units || !heads)
 		return false;
 	memset(c, 0, sizeof *c);
 	c->cfg = cfg;
 	iscsip__rx_init(&c->rx, iscsip__frame_rx_ops(), c, hdr, ISCSIP_FRAME_LEN, ISCSIP_FRAME_LEN);
-	iscsip__tx_init(&c->tx, units, cfg->limits.max_tx_frames, (cfg->flags & ISCSIP_FRAME_CFG_TX_HOLD) != 0);
+	iscsip__tx_init(&c->tx, units, heads, cfg->limits.max_tx_frames, (cfg->flags & ISCSIP_FRAME_CFG_TX_HOLD) != 0);
 	return true;
 }
 

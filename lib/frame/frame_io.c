@@ -216,7 +216,7 @@ void iscsip__frame_seal(struct iscsip_frame_conn *c, struct tx_unit *u, struct i
 	f->sync = f->sync_end = c->cfg->sync;
 	f->type = ISCSIP_FRAME_CMDS;
 	f->sequence = c->tx_sequence++;
-	(void)iscsip_frame_encode(u->head, sizeof u->head, f);
+	(void)iscsip_frame_encode(u->head, TX_HEAD_MAX, f);
 	u->head_len = ISCSIP_FRAME_LEN;
 	if (frame_wants_trace(c))
 		frame_trace_unit(c, u);

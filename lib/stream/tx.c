@@ -10,10 +10,11 @@
 
 #define PIECES_OF_A_UNIT 5
 
-void iscsip__tx_init(struct tx *tx, struct tx_unit *units, uint16_t cap, bool hold)
+void iscsip__tx_init(struct tx *tx, struct tx_unit *units, struct tx_head *heads, uint16_t cap, bool hold)
 {
 	memset(tx, 0, sizeof *tx);
 	tx->units = units;
+	tx->heads = heads;
 	tx->cap = cap;
 	tx->hold = hold;
 }
@@ -61,12 +62,15 @@ static bool unit_is_plain(const struct tx_unit *u)
 	return !(u->ref_len | u->mid_len) && (u->payload_len == 0 || cursor_flat(&u->payload, u->payload_len));
 }
 
-static int list_plain(const struct tx_unit *u, struct iscsip_vec *vec)
+/* Appends it to the list; `joins`: the list ends with a head, and right behind that may lie this one. */
+static int list_plain(const struct tx_unit *u, struct iscsip_vec *vec, int cnt, bool joins)
 {
-	int cnt = 1;
-
-	vec[0].base = (void *)(uintptr_t)u->head;
-	vec[0].len = u->head_len;
+	if (joins && (uint8_t *)vec[cnt - 1].base + vec[cnt - 1].len == u->head) {
+		vec[cnt - 1].len += u->head_len;
+	} else {
+		vec[cnt].base = u->head;
+		vec[cnt++].len = u->head_len;
+	}
 	if (u->payload_len) {
 		vec[cnt].base = (uint8_t *)u->payload.vec->base + u->payload.off;
 		vec[cnt++].len = u->payload_len;
@@ -82,6 +86,7 @@ int iscsip__tx_list(const struct tx *tx, struct iscsip_vec *vec, int max)
 {
 	const struct tx_unit *u = tx->units + tx->sent, *end = tx->units + tx->cap;
 	size_t skip = tx->sent_off;
+	bool joins = false;
 	unsigned left;
 	int cnt = 0;
 
@@ -89,9 +94,11 @@ int iscsip__tx_list(const struct tx *tx, struct iscsip_vec *vec, int max)
 		bool whole = true;
 
 		if (skip == 0 && unit_is_plain(u)) {
-			cnt += list_plain(u, vec + cnt);
+			cnt = list_plain(u, vec, cnt, joins);
+			joins = !u->payload_len && !u->tail_len;
 			continue;
 		}
+		joins = false;
 		cnt += list_unit(u, skip, vec + cnt, max - cnt, &whole);
 		if (!whole)
 			break;

@@ -17,9 +17,14 @@
 #define TX_MID_MAX 15u
 #define TX_TAIL_MAX 7u
 
+/* BHS and digest, or frame header. In a row of their own: where headers fill them and have no data, they are sent in one piece. */
+struct tx_head {
+	uint8_t bytes[TX_HEAD_MAX];
+};
+
 /* On the wire in the order of the members: head, ref, mid, payload, tail. */
 struct tx_unit {
-	uint8_t head[TX_HEAD_MAX]; /* BHS and digest, or frame header */
+	uint8_t *head;             /* TX_HEAD_MAX bytes */
 	uint8_t head_len;
 	uint8_t mid_len;           /* bytes at mid */
 	uint8_t tail_len;          /* bytes at tail */
@@ -37,6 +42,7 @@ struct tx_unit {
 
 struct tx {
 	struct tx_unit *units;
+	struct tx_head *heads;             /* of each unit */
 	uint16_t cap, oldest, sent, next;
 	uint16_t count;                    /* units in [oldest, next) */
 	uint16_t unsent;                   /* units in [sent, next) */
@@ -50,7 +56,7 @@ struct tx {
 /* Told when nothing reads a unit any more. */
 typedef void tx_gone(void *owner, struct tx_unit *u);
 
-void iscsip__tx_init(struct tx *tx, struct tx_unit *units, uint16_t cap, bool hold);
+void iscsip__tx_init(struct tx *tx, struct tx_unit *units, struct tx_head *heads, uint16_t cap, bool hold);
 
 static inline bool tx_full(const struct tx *tx)
 {
@@ -72,6 +78,7 @@ static inline struct tx_unit *iscsip__tx_slot(struct tx *tx)
 	if (tx_full(tx))
 		return NULL;
 	u = &tx->units[tx->next];
+	u->head = tx->heads[tx->next].bytes;
 	u->head_len = u->mid_len = u->tail_len = u->note = 0;
 	u->ref = NULL;
 	u->ref_len = 0;

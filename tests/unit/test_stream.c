@@ -432,6 +432,7 @@ static void what_is_listed_is_the_rest_of_the_stream_however_it_is_taken(void **
 	for (int max = 5; max <= 40; max += 5)
 		for (size_t step = 1; step < 90; step++) {
 			struct tx_unit units[5];
+			struct tx_head heads[5];
 			struct iscsip_vec parts[32][3];
 			struct tx tx;
 			struct sent s = { .count = 0 };
@@ -439,7 +440,7 @@ static void what_is_listed_is_the_rest_of_the_stream_however_it_is_taken(void **
 			size_t at = 0;
 			unsigned made = 0;
 
-			iscsip__tx_init(&tx, units, 5, false);
+			iscsip__tx_init(&tx, units, heads, 5, false);
 			while (made < 32 || tx.unsent) {
 				struct iscsip_vec vec[40];
 				char listed[2048];
@@ -468,13 +469,14 @@ static void pulled_bytes_are_the_stream_for_every_size_of_buffer(void **state)
 	(void)state;
 	for (size_t room = 1; room < 200; room++) {
 		struct tx_unit units[32];
+		struct tx_head heads[32];
 		struct iscsip_vec parts[32][3];
 		struct tx tx;
 		struct sent s = { .count = 0 };
 		char wire[4096] = "", out[4096];
 		size_t at = 0, n;
 
-		iscsip__tx_init(&tx, units, 32, false);
+		iscsip__tx_init(&tx, units, heads, 32, false);
 		for (unsigned i = 0; i < 16; i++)
 			push_unit(&tx, i + 16, parts[i], wire);
 		while ((n = iscsip__tx_pull(&tx, (uint8_t *)out + at, room, gone, &s)) > 0)
@@ -490,13 +492,14 @@ static void pulled_bytes_are_the_stream_for_every_size_of_buffer(void **state)
 static void a_held_unit_goes_when_its_last_byte_is_released_and_too_much_changes_nothing(void **state)
 {
 	struct tx_unit units[3];
+	struct tx_head heads[3];
 	struct iscsip_vec parts[3][3];
 	struct tx tx;
 	struct sent s = { .count = 0 };
 	char wire[256] = "";
 
 	(void)state;
-	iscsip__tx_init(&tx, units, 3, true);
+	iscsip__tx_init(&tx, units, heads, 3, true);
 	push_unit(&tx, 0, parts[0], wire); /* 4 bytes */
 	push_unit(&tx, 2, parts[1], wire); /* 7 bytes */
 	push_unit(&tx, 8, parts[2], wire); /* 5 bytes */
@@ -524,26 +527,63 @@ static void a_held_unit_goes_when_its_last_byte_is_released_and_too_much_changes
 	assert_int_equal(s.count, 4);
 }
 
+/* Heads that are filled lie side by side, but not over the end of the ring; what was sent in part begins where it goes on. */
+static void filled_heads_without_data_are_one_piece(void **state)
+{
+	struct tx_unit units[8];
+	struct tx_head heads[8];
+	struct tx tx;
+	struct sent s = { .count = 0 };
+	struct iscsip_vec vec[40];
+	unsigned i;
+
+	(void)state;
+	iscsip__tx_init(&tx, units, heads, 8, false);
+	for (i = 0; i < 12; i++) {
+		struct tx_unit *u = iscsip__tx_slot(&tx);
+
+		memset(u->head, (int)i, TX_HEAD_MAX);
+		u->head_len = i == 9 ? TX_HEAD_MAX - 1 : TX_HEAD_MAX;
+		if (i == 7)
+			tx_payload_flat(u, "data", 4);
+		if (i == 11)
+			u->tail_len = 1;
+		iscsip__tx_push(&tx);
+		if (i == 4)
+			assert_int_equal(iscsip__tx_done(&tx, 5 * TX_HEAD_MAX - 1, gone, &s), ISCSIP_OK);
+	}
+	/* left are: a byte of 4; 5 to 7; data; 8 and 9, which is short; 10 and 11; the tail. 8 begins the ring anew. */
+	assert_int_equal(iscsip__tx_list(&tx, vec, 40), 6);
+	assert_int_equal(vec[0].len, 1);
+	assert_int_equal(vec[1].len, 3 * TX_HEAD_MAX);
+	assert_memory_equal(vec[2].base, "data", 4);
+	assert_int_equal(vec[3].len, 2 * TX_HEAD_MAX - 1);
+	assert_int_equal(vec[4].len, 2 * TX_HEAD_MAX);
+	assert_int_equal(vec[5].len, 1);
+}
+
 static void release_without_hold_is_refused(void **state)
 {
 	struct tx_unit units[2];
+	struct tx_head heads[2];
 	struct tx tx;
 	struct sent s = { .count = 0 };
 
 	(void)state;
-	iscsip__tx_init(&tx, units, 2, false);
+	iscsip__tx_init(&tx, units, heads, 2, false);
 	assert_int_equal(iscsip__tx_release(&tx, 0, gone, &s), ISCSIP_ESTATE);
 }
 
 static void a_flat_payload_survives_the_wrap_of_the_ring(void **state)
 {
 	struct tx_unit units[3];
+	struct tx_head heads[3];
 	struct tx tx;
 	struct sent s = { .count = 0 };
 	char out[64];
 
 	(void)state;
-	iscsip__tx_init(&tx, units, 3, false);
+	iscsip__tx_init(&tx, units, heads, 3, false);
 	for (int round = 0; round < 10; round++) {
 		for (int i = 0; i < 2; i++) {
 			struct tx_unit *u = iscsip__tx_slot(&tx);
@@ -575,6 +615,7 @@ int main(void)
 		cmocka_unit_test(what_is_listed_is_the_rest_of_the_stream_however_it_is_taken),
 		cmocka_unit_test(pulled_bytes_are_the_stream_for_every_size_of_buffer),
 		cmocka_unit_test(a_held_unit_goes_when_its_last_byte_is_released_and_too_much_changes_nothing),
+		cmocka_unit_test(filled_heads_without_data_are_one_piece),
 		cmocka_unit_test(release_without_hold_is_refused),
 		cmocka_unit_test(a_flat_payload_survives_the_wrap_of_the_ring),
 	};
