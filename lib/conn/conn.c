@@ -18,15 +18,14 @@ struct iscsip_conn *iscsip__conn_carve(struct arena *a, const struct iscsip_conf
 	uint8_t *hdr = arena_take(a, hdr_cap, 4);
 	struct tx_unit *units =
 		arena_take_array(a, cfg->limits.max_tx_pdus, sizeof *units, _Alignof(struct tx_unit));
-	struct tx_head *heads = arena_take_array(a, cfg->limits.max_tx_pdus, sizeof *heads, ARENA_ALIGN);
 
-	if (!c || !role || !hdr || !units || !heads)
+	if (!c || !role || !hdr || !units)
 		return NULL;
 	memset(c, 0, sizeof *c);
 	memset(role, 0, role_size);
 	c->role_state = role;
 	iscsip__rx_init(&c->rx, iscsip__conn_rx_ops(), c, hdr, hdr_cap, BHS_LEN);
-	iscsip__tx_init(&c->tx, units, heads, cfg->limits.max_tx_pdus, (cfg->flags & ISCSIP_CFG_TX_HOLD) != 0);
+	iscsip__tx_init(&c->tx, units, NULL, cfg->limits.max_tx_pdus, (cfg->flags & ISCSIP_CFG_TX_HOLD) != 0);
 	return c;
 }
 

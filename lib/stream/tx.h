@@ -17,14 +17,14 @@
 #define TX_MID_MAX 15u
 #define TX_TAIL_MAX 7u
 
-/* BHS and digest, or frame header. In a row of their own: where headers fill them and have no data, they are sent in one piece. */
+/* Place of a header beside others: where headers fill them and have no data, a row of them is sent in one piece. */
 struct tx_head {
 	uint8_t bytes[TX_HEAD_MAX];
 };
 
 /* On the wire in the order of the members: head, ref, mid, payload, tail. */
 struct tx_unit {
-	uint8_t *head;             /* TX_HEAD_MAX bytes */
+	uint8_t *head;             /* BHS and digest, or frame header: TX_HEAD_MAX bytes, at `own` or in the row */
 	uint8_t head_len;
 	uint8_t mid_len;           /* bytes at mid */
 	uint8_t tail_len;          /* bytes at tail */
@@ -38,11 +38,12 @@ struct tx_unit {
 	struct iscsip_vec_cursor payload;
 	struct iscsip_vec inline_vec; /* for a payload in one piece: payload.vec may point here */
 	void *owner;               /* the protocol's own: whose unit this was */
+	uint8_t own[TX_HEAD_MAX];
 };
 
 struct tx {
 	struct tx_unit *units;
-	struct tx_head *heads;             /* of each unit */
+	struct tx_head *heads;             /* of each unit; NULL: each has its own, so that little memory is touched */
 	uint16_t cap, oldest, sent, next;
 	uint16_t count;                    /* units in [oldest, next) */
 	uint16_t unsent;                   /* units in [sent, next) */
@@ -78,7 +79,7 @@ static inline struct tx_unit *iscsip__tx_slot(struct tx *tx)
 	if (tx_full(tx))
 		return NULL;
 	u = &tx->units[tx->next];
-	u->head = tx->heads[tx->next].bytes;
+	u->head = tx->heads ? tx->heads[tx->next].bytes : u->own;
 	u->head_len = u->mid_len = u->tail_len = u->note = 0;
 	u->ref = NULL;
 	u->ref_len = 0;
