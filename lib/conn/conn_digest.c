@@ -27,18 +27,10 @@ static void data_digest(struct iscsip_conn *c, struct tx_unit *u, bool mid_is_da
 	struct iscsip_vec_cursor at = u->payload;
 	uint32_t left = u->payload_len;
 	uint32_t crc = mid_is_data ? conn_crc(c, 0, u->mid, u->mid_len) : 0;
+	struct iscsip_vec piece;
 
-	while (left) {
-		size_t n;
-		const uint8_t *p = cursor_peek(&at, &n);
-
-		if (n == 0)
-			break;
-		n = n < left ? n : left;
-		crc = conn_crc(c, crc, p, n);
-		cursor_advance(&at, n);
-		left -= (uint32_t)n;
-	}
+	for (; cursor_take(&at, left, &piece, 1, NULL); left -= (uint32_t)piece.len)
+		crc = conn_crc(c, crc, piece.base, piece.len);
 	crc = conn_crc(c, crc, u->tail, u->tail_len);
 	store_le32(u->tail + u->tail_len, crc);
 	u->tail_len = (uint8_t)(u->tail_len + DIGEST_LEN);
@@ -50,6 +42,7 @@ static void trace_unit(struct iscsip_conn *c, const struct tx_unit *u, bool mid_
 	uint32_t left = u->payload_len;
 	uint8_t hdr[BHS_LEN + 4u + 260u + TX_MID_MAX];
 	size_t len = u->head_len;
+	struct iscsip_vec piece;
 
 	memcpy(hdr, u->head, len);
 	if (u->ref_len && u->ref_len <= 260u) {
@@ -63,17 +56,8 @@ static void trace_unit(struct iscsip_conn *c, const struct tx_unit *u, bool mid_
 	conn_trace(c, ISCSIP_TRACE_TX_HEADER, hdr, len);
 	if (mid_is_data && u->mid_len)
 		conn_trace(c, ISCSIP_TRACE_TX_DATA, u->mid, u->mid_len);
-	while (left) {
-		size_t n;
-		const uint8_t *p = cursor_peek(&at, &n);
-
-		if (n == 0)
-			break;
-		n = n < left ? n : left;
-		conn_trace(c, ISCSIP_TRACE_TX_DATA, p, n);
-		cursor_advance(&at, n);
-		left -= (uint32_t)n;
-	}
+	for (; cursor_take(&at, left, &piece, 1, NULL); left -= (uint32_t)piece.len)
+		conn_trace(c, ISCSIP_TRACE_TX_DATA, piece.base, piece.len);
 	conn_trace(c, ISCSIP_TRACE_TX_END, NULL, 0);
 }
 

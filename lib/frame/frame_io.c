@@ -193,19 +193,11 @@ static void frame_trace_unit(struct iscsip_frame_conn *c, const struct tx_unit *
 {
 	struct iscsip_vec_cursor at = u->payload;
 	size_t left = u->payload_len;
+	struct iscsip_vec piece;
 
 	frame_trace(c, ISCSIP_TRACE_TX_HEADER, u->head, u->head_len);
-	while (left) {
-		size_t n;
-		const void *p = cursor_peek(&at, &n);
-
-		if (n == 0)
-			break;
-		n = n < left ? n : left;
-		frame_trace(c, ISCSIP_TRACE_TX_DATA, p, n);
-		cursor_advance(&at, n);
-		left -= n;
-	}
+	for (; cursor_take(&at, left, &piece, 1, NULL); left -= piece.len)
+		frame_trace(c, ISCSIP_TRACE_TX_DATA, piece.base, piece.len);
 	frame_trace(c, ISCSIP_TRACE_TX_END, NULL, 0);
 }
 

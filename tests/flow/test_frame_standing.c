@@ -693,30 +693,27 @@ static void a_flipped_bit_anywhere_in_its_header_ends_the_connection(void **stat
 
 /* --- a hostile target --- */
 
-/* An initiator that had room for its NEWC only, and hears `f` then; or whose XFER is out, too. */
-static struct frame_rig *answered(struct iscsip_frame_exchange *x, struct iscsip_vec *vec, bool both, struct iscsip_frame *f)
+/* The rule that an initiator names, whose NEWC of four blocks and its XFER are out, when it hears this. */
+static unsigned rule_of_answer(uint32_t event, uint32_t responder_id, uint8_t status, uint32_t transfer_length)
 {
-	void *fresh;
+	static struct iscsip_frame_exchange x;
+	struct iscsip_vec vec;
+	struct iscsip_frame f;
 	struct frame_rig *r;
+	void *fresh;
+	unsigned rule;
 
 	begin(&fresh);
 	r = fresh;
-	r->chunk = both ? 0 : 68;
-	r->icfg.limits.max_tx_frames = both ? 64 : 2;
 	frame_rig_open_initiator(r);
-	frame_rig_write(r, x, vec, buffer[0], 5, 4);
+	frame_rig_write(r, &x, &vec, buffer[0], 5, 4);
 	frame_rig_collect(r, TO_TARGET);
-	r->chunk = 0;
-	*f = frame_rig_newc(x->id, 0x2a, 5, 4);
-	f->responder_id = 9;
-	return r;
-}
-
-static unsigned rule_of(struct frame_rig *r, const struct iscsip_frame *f)
-{
-	unsigned rule;
-
-	frame_rig_put(r, TO_INITIATOR, f, NULL);
+	f = frame_rig_newc(x.id, 0x2a, 5, 4);
+	f.event = event;
+	f.responder_id = responder_id;
+	f.status = status;
+	f.transfer_length = transfer_length;
+	frame_rig_put(r, TO_INITIATOR, &f, NULL);
 	while (frame_rig_deliver(r, TO_INITIATOR))
 		;
 	rule = iscsip_frame_conn_error(r->i)->rule;
@@ -726,47 +723,21 @@ static unsigned rule_of(struct frame_rig *r, const struct iscsip_frame *f)
 
 static void a_completion_that_forgets_the_standing_grant_ends_the_connection(void **state)
 {
-	static struct iscsip_frame_exchange x;
-	struct iscsip_vec vec;
-	struct iscsip_frame f;
-	struct frame_rig *r = answered(&x, &vec, true, &f);
-
 	(void)state;
-	f.event = ISCSIP_FRAME_CMPT;
-	f.transfer_length = 0;
-	assert_int_equal(rule_of(r, &f), ISCSIP_FRAME_RULE_MOVED);
-	r = answered(&x, &vec, true, &f);
-	f.event = ISCSIP_FRAME_CMPT;
-	f.transfer_length = GRANT;
-	assert_int_equal(rule_of(r, &f), ISCSIP_FRAME_RULE_NONE);
+	assert_int_equal(rule_of_answer(ISCSIP_FRAME_CMPT, 9, 0, 0), ISCSIP_FRAME_RULE_MOVED);
+	assert_int_equal(rule_of_answer(ISCSIP_FRAME_CMPT, 9, 0, GRANT), ISCSIP_FRAME_RULE_NONE);
 }
 
 static void a_refusal_that_counts_data_ends_the_connection(void **state)
 {
-	static struct iscsip_frame_exchange x;
-	struct iscsip_vec vec;
-	struct iscsip_frame f;
-	struct frame_rig *r = answered(&x, &vec, true, &f);
-
 	(void)state;
-	f.event = ISCSIP_FRAME_CMPT;
-	f.responder_id = 0;
-	f.status = 0x28;
-	f.transfer_length = GRANT;
-	assert_int_equal(rule_of(r, &f), ISCSIP_FRAME_RULE_MOVED);
+	assert_int_equal(rule_of_answer(ISCSIP_FRAME_CMPT, 0, 0x28, GRANT), ISCSIP_FRAME_RULE_MOVED);
 }
 
 static void a_grant_beyond_the_rest_ends_the_connection(void **state)
 {
-	static struct iscsip_frame_exchange x;
-	struct iscsip_vec vec;
-	struct iscsip_frame f;
-	struct frame_rig *r = answered(&x, &vec, true, &f);
-
 	(void)state;
-	f.event = ISCSIP_FRAME_SNDD;
-	f.transfer_length = 2048 - GRANT + 1;
-	assert_int_equal(rule_of(r, &f), ISCSIP_FRAME_RULE_EXPECTATION);
+	assert_int_equal(rule_of_answer(ISCSIP_FRAME_SNDD, 9, 0, 2048 - GRANT + 1), ISCSIP_FRAME_RULE_EXPECTATION);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, finish)
