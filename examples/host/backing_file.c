@@ -212,7 +212,7 @@ static int perform(struct backing *b, struct iscsip_storage_req *r)
 		return lba_status(b, r);
 	case ISCSIP_STORAGE_PRE_FETCH:
 		return posix_fadvise(b->fd, (off_t)r->offset, (off_t)r->len, POSIX_FADV_WILLNEED);
-	case ISCSIP_STORAGE_SAVE:
+	case ISCSIP_STORAGE_COMMIT:
 		return save(b, r);
 	default:
 		return EINVAL;
@@ -285,7 +285,7 @@ static void serve(void *user, struct iscsip_storage_req *r)
 	given_back(b, r);
 	if (b->loop->torn) /* what is to be written may have come from memory that failed */
 		iscsip_storage_done(r, ISCSIP_STORAGE_IO_ERROR);
-	else if (b->in_memory && r->op != ISCSIP_STORAGE_SAVE)
+	else if (b->in_memory && r->op != ISCSIP_STORAGE_COMMIT)
 		iscsip_storage_done(r, result_of(perform(b, r)));
 	else if ((r->op == ISCSIP_STORAGE_READ || r->op == ISCSIP_STORAGE_WRITE) && without_waiting(b, r))
 		iscsip_storage_done(r, ISCSIP_STORAGE_OK);
@@ -304,7 +304,7 @@ static const struct iscsip_storage_ops file_ops = {
 	.write_zeroes = serve,
 	.lba_status = serve,
 	.pre_fetch = serve,
-	.save = serve,
+	.commit = serve,
 };
 
 /* --- opening --- */

@@ -42,7 +42,8 @@ enum iscsip_storage_op {
 	ISCSIP_STORAGE_LBA_STATUS = 6,   /**< How is the range provisioned from `offset` on: see `provisioning`. */
 	ISCSIP_STORAGE_PRE_FETCH = 7,    /**< The range will be read soon. Only a hint. */
 	ISCSIP_STORAGE_ERASE = 8,        /**< Make what the whole unit held unreadable at once (cryptographic erase). */
-	ISCSIP_STORAGE_SAVE = 9          /**< Keep `vec` (persistent reservations) over a loss of power; len 0: forget it. */
+	ISCSIP_STORAGE_COMMIT = 9        /**< Make `vec`, the unit's new state, stable in the place of the one before; len 0: nothing to
+	                                      keep any more. `offset`: the number of the state that it replaces. */
 };
 
 #define ISCSIP_STORAGE_FUA 0x01u     /**< WRITE, UNMAP, WRITE_ZEROES: stable before the answer. */
@@ -65,13 +66,15 @@ enum iscsip_storage_result {
 	ISCSIP_STORAGE_READ_ONLY = 3, /**< The backing turned out to be read-only: DATA PROTECT. */
 	ISCSIP_STORAGE_HARDWARE = 4,  /**< It will not come back by itself: HARDWARE ERROR. */
 	ISCSIP_STORAGE_NOT_READY = 5, /**< Not reachable now: NOT READY. */
-	ISCSIP_STORAGE_BUSY = 6       /**< Out of memory or of queue places: status BUSY. */
+	ISCSIP_STORAGE_BUSY = 6,      /**< Out of memory or of queue places: status BUSY. */
+	ISCSIP_STORAGE_STALE = 7,     /**< COMMIT: another state was stored meanwhile; the host has applied it before this answer. */
+	ISCSIP_STORAGE_FENCED = 8     /**< The storage is another device's now: NOT READY, TARGET PORT IN STANDBY STATE. */
 };
 
 /**
  * @brief One request to the storage; it belongs to the disk and lives until iscsip_storage_done().
  *
- * Offsets and lengths are in bytes and multiples of the unit's block size (but for SAVE), and within its capacity.
+ * Offsets and lengths are in bytes and multiples of the unit's block size (but for COMMIT), and within its capacity.
  */
 struct iscsip_storage_req {
 	uint8_t op;                    /**< An #iscsip_storage_op. */
@@ -114,7 +117,7 @@ struct iscsip_storage_ops {
 	void (*lba_status)(void *user, struct iscsip_storage_req *req);   /**< LBA_STATUS. NULL: all is mapped. */
 	void (*pre_fetch)(void *user, struct iscsip_storage_req *req);    /**< PRE_FETCH. NULL: nothing to do. */
 	void (*erase)(void *user, struct iscsip_storage_req *req);        /**< ERASE. NULL: done by writing zeroes. */
-	void (*save)(void *user, struct iscsip_storage_req *req);         /**< SAVE. NULL: APTPL is not offered. */
+	void (*commit)(void *user, struct iscsip_storage_req *req);       /**< COMMIT. NULL: APTPL is not offered. */
 };
 
 /**
@@ -250,7 +253,7 @@ struct iscsip_disk_lun_config {
 	uint64_t max_write_same;   /**< MAXIMUM WRITE SAME LENGTH, blocks. Default: no limit. */
 	const struct iscsip_storage_ops *ops; /**< The storage; must live as long as the unit. Required. */
 	void *user;                /**< Given to `ops`. */
-	const void *saved;         /**< What ISCSIP_STORAGE_SAVE kept, or NULL; read during the call. */
+	const void *saved;         /**< What ISCSIP_STORAGE_COMMIT kept, or NULL; read during the call. */
 	size_t saved_len;          /**< Its bytes. Damaged bytes are refused as a whole (ISCSIP_EINVAL). */
 };
 

@@ -37,7 +37,7 @@ static void submit_call(const struct iscsip_storage_ops *ops, void *user, struct
 		ops->erase(user, st);
 		break;
 	default:
-		ops->save(user, st);
+		ops->commit(user, st);
 		break;
 	}
 }

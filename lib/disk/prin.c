@@ -58,7 +58,7 @@ static void make_reservation(struct disk_req *r, struct disk_out *o)
 
 static void make_capabilities(struct disk_req *r, struct disk_out *o)
 {
-	bool ptpl = r->lun->ops->save != NULL;
+	bool ptpl = r->lun->ops->commit != NULL;
 
 	put16(o, 8);
 	put8(o, 0x1c | ptpl);                 /* CRH, SIP_C, ATP_C, PTPL_C */

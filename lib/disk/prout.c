@@ -149,7 +149,7 @@ static void prout_done(struct disk_req *r, bool was)
 	struct disk_lun *lun = r->lun;
 	size_t n = 0;
 
-	if (!lun->ops->save || (!was && !lun->aptpl)) {
+	if (!lun->ops->commit || (!was && !lun->aptpl)) {
 		prout_wait(r);
 		return;
 	}
@@ -157,7 +157,7 @@ static void prout_done(struct disk_req *r, bool was)
 		n = iscsip__disk_pr_write(lun, r->scratch);
 	r->sub[0].base = r->scratch;
 	r->sub[0].len = n;
-	iscsip__disk_submit(r, lun, ISCSIP_STORAGE_SAVE, 0, n, r->sub, n ? 1 : 0, 0, prout_saved);
+	iscsip__disk_submit(r, lun, ISCSIP_STORAGE_COMMIT, 0, n, r->sub, n ? 1 : 0, 0, prout_saved);
 }
 
 /* --- REGISTER, REGISTER AND IGNORE EXISTING KEY --------------------------------------------------------------- */
@@ -436,7 +436,7 @@ static void prout_given(struct disk_req *r)
 	bool registers = sa == PROUT_REGISTER || sa == PROUT_REGISTER_AND_IGNORE;
 	bool aptpl = sa == PROUT_REGISTER_AND_MOVE ? p[17] & APTPL : registers && p[20] & APTPL;
 
-	if (aptpl && !r->lun->ops->save) {
+	if (aptpl && !r->lun->ops->commit) {
 		iscsip__disk_fail_parameter(r, sa == PROUT_REGISTER_AND_MOVE ? 17 : 20, 0);
 		return;
 	}
@@ -494,5 +494,5 @@ void iscsip__disk_persistent_out(struct disk_req *r)
 		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_PARAMETER_LIST_LENGTH);
 		return;
 	}
-	iscsip__disk_collect(r, len, r->lun->ops->save != NULL, prout_given);
+	iscsip__disk_collect(r, len, r->lun->ops->commit != NULL, prout_given);
 }

@@ -214,7 +214,7 @@ uint64_t iscsip__disk_pr_bytes(const struct disk_lun *lun, uint32_t more)
 	return n;
 }
 
-/* Writes what ISCSIP_STORAGE_SAVE is to keep; answers its length. */
+/* Writes what ISCSIP_STORAGE_COMMIT is to keep; answers its length. */
 size_t iscsip__disk_pr_write(const struct disk_lun *lun, uint8_t *p)
 {
 	size_t n = SAVED_HEAD;

@@ -391,7 +391,7 @@ static void unit_serve(struct rig_unit *u, struct iscsip_storage_req *q)
 	case ISCSIP_STORAGE_ERASE:
 		memset(u->bytes, 0x5c, (size_t)u->size);
 		break;
-	case ISCSIP_STORAGE_SAVE:
+	case ISCSIP_STORAGE_COMMIT:
 		u->saves++;
 		u->saved_len = (size_t)q->len;
 		if (q->len)
@@ -407,7 +407,7 @@ static void unit_request(void *user, struct iscsip_storage_req *q)
 	struct rig_unit *u = user;
 	struct rig *r = u->rig;
 
-	if (q->op != ISCSIP_STORAGE_SAVE)
+	if (q->op != ISCSIP_STORAGE_COMMIT)
 		assert_true(q->offset <= u->size && q->len <= u->size - q->offset && q->offset % 512 == 0 && q->len % 512 == 0);
 	u->reads += q->op == ISCSIP_STORAGE_READ;
 	u->writes += q->op == ISCSIP_STORAGE_WRITE;
@@ -510,7 +510,7 @@ static void unit_setup(struct rig *r, struct rig_unit *u, enum rig_backing backi
 	u->bytes = calloc(1, (size_t)size);
 	u->bitmap = calloc(1, (size_t)(size / 512));
 	u->ops.struct_size = sizeof u->ops;
-	u->ops.save = unit_save;
+	u->ops.commit = unit_save;
 	if (backing == RIG_RAM) {
 		u->ram.base = u->bytes;
 		u->ram.size = size;
@@ -522,7 +522,7 @@ static void unit_setup(struct rig *r, struct rig_unit *u, enum rig_backing backi
 		return;
 	}
 	u->ops.read = u->ops.write = u->ops.flush = u->ops.unmap = unit_request;
-	u->ops.write_zeroes = u->ops.lba_status = u->ops.pre_fetch = u->ops.erase = u->ops.save = unit_request;
+	u->ops.write_zeroes = u->ops.lba_status = u->ops.pre_fetch = u->ops.erase = u->ops.commit = unit_request;
 }
 
 /* --- the host ------------------------------------------------------------------------------------------------- */

@@ -331,7 +331,7 @@ static void u_request(void *user, struct iscsip_storage_req *q)
 	struct world *w = u->w;
 	int i;
 
-	if (q->op != ISCSIP_STORAGE_SAVE)
+	if (q->op != ISCSIP_STORAGE_COMMIT)
 		MUST(u->there && q->offset <= u->size && q->len <= u->size - q->offset && q->offset % w->block == 0 &&
 		     q->len % w->block == 0);
 	for (i = 0; i < w->pending_cnt; i++)
@@ -423,7 +423,7 @@ static int w_unit_add(struct world *w, int i)
 	u->backing = i == 0 ? u->backing : 2 - u->backing;
 	u->size = (uint64_t)BLOCKS * w->block;
 	u->ops.struct_size = sizeof u->ops;
-	u->ops.unmap = u->ops.write_zeroes = u->ops.lba_status = u->ops.save = u_request;
+	u->ops.unmap = u->ops.write_zeroes = u->ops.lba_status = u->ops.commit = u_request;
 	if (u->backing != 0)
 		u->ops.read = u->ops.write = u->ops.flush = u_request;
 	if (u->backing == 0 || u->cached) {
