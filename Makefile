@@ -135,18 +135,30 @@ $(TEST_BINS): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT_A) $(LIB_A)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CMOCKA_LIBS)
 
-CHECK_PARTS := unit flow fault lint conformance packaging portability sanitize fuzz interop
+# What takes longest goes first, so that at the end no long job runs alone.
+CHECK_PARTS := interop sanitize portability fuzz unit flow fault lint conformance packaging
 RUN_TESTS = BUILD=$(BUILD) MAKE='$(MAKE)' python3 tests/run
 
 check:
-	@sh tests/install-packages
 	@$(RUN_TESTS) $(CHECK_PARTS)
+
+# What takes minutes more.
+check-long:
+	@$(RUN_TESTS) long
+
+# Installs what the tests need, then runs both: what continuous integration runs. Only this installs anything.
+check-all:
+	@sh tests/install-packages
+	@$(RUN_TESTS) $(CHECK_PARTS) long
+
+# Lines and branches of lib/ that the tests and the kept fuzz corpus reach.
+coverage:
+	@BUILD=$(BUILD) MAKE='$(MAKE)' python3 tests/coverage
 
 check-analysis:
 	@ANALYSE=1 tests/lint/analysis
 
 $(CHECK_PARTS:%=check-%): check-%:
-	@sh tests/install-packages $*
 	@$(RUN_TESTS) $*
 
 # --- fuzzing (fuzz/README.md) ----------------------------------------------------------------------------
@@ -277,7 +289,9 @@ help:
 	@echo 'all            libraries and tools (the default)'
 	@echo 'demo           the main job on 127.0.0.1: serve, log in, write, read back, compare'
 	@echo 'check-analysis the static analyser, over every source'
-	@echo 'check          every test; the parts: $(CHECK_PARTS:%=check-%)'
+	@echo 'check          the tests, with what the machine has; the parts: $(CHECK_PARTS:%=check-%)'
+	@echo 'check-long     what takes minutes more; check-all installs what the tests need and runs both'
+	@echo 'coverage       lines and branches of the library that the tests reach'
 	@echo 'fuzz           fuzzers for libFuzzer and AFL++, and the replay of the corpus; fuzz-run runs them'
 	@echo 'bench          benchmarks, beside other implementations where these are installed'
 	@echo 'docs           HTML documentation in $(BUILD)/docs'
@@ -290,7 +304,7 @@ clean:
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all lib tools demo tests check check-analysis $(CHECK_PARTS:%=check-%) fuzz fuzz-libfuzzer fuzz-afl fuzz-replay fuzz-bins \
+.PHONY: all lib tools demo tests check check-long check-all coverage check-analysis $(CHECK_PARTS:%=check-%) fuzz fuzz-libfuzzer fuzz-afl fuzz-replay fuzz-bins \
 	fuzz-seed-bins fuzz-run fuzz-seeds bench bench-bins docs size amalgamation help install uninstall clean FORCE
 .DELETE_ON_ERROR:
 

@@ -22,6 +22,10 @@ static void line(const char *fmt, va_list ap)
 	char text[1024];
 
 	vsnprintf(text, sizeof text, fmt, ap);
+	/* names, lines of files and words of a peer are part of it: a message is one line and commands no terminal */
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
 	fprintf(stderr, "%s: %s\n", program, text);
 }
 
