@@ -151,6 +151,8 @@ static void on_task(void *user, struct iscsip_task *t)
 	(void)user;
 	must(k >= W.tasks && k < W.tasks + TASKS && k->out_there);
 	must(t->result.in_len <= t->in_len && t->result.sense_len <= t->sense_cap);
+	must(t->result.out_len <= t->out_len && (t->result.issued || t->result.out_len == 0));
+	must(t->result.out_overflow || t->result.out_residual == t->out_len - t->result.out_len);
 	must(t->result.err == ISCSIP_OK || t->result.err <= ISCSIP_FATAL);
 	must(t->result.err != ISCSIP_OK || t->result.issued);
 	guards_hold(k);

@@ -33,10 +33,10 @@ struct iscsip_result {
 	int err;               /**< ISCSIP_OK: the target answered, `response` and `status` are valid. Else why it did not:
 	                            ISCSIP_EHOST aborted by task management, of this host or (with FastAbort) of another one;
 	                            ISCSIP_ETIMEDOUT aborted after `timeout_ms`; ISCSIP_EDIGEST data-in came with a wrong digest, and it
-	                            was aborted; ISCSIP_ENOSPC data-in that may come in any order lay in more than 32 ranges at once,
-	                            and it was aborted; ISCSIP_EPROTO rejected (`reject_reason`), or the protocol was broken;
-	                            ISCSIP_ECLOSED the connection is lost, or the session logged out; or another fatal error of the
-	                            connection. */
+	                            was aborted; ISCSIP_ENOSPC data that may come, or be asked for, in any order lay in more than 32
+	                            ranges at once, and it was aborted; ISCSIP_EPROTO rejected (`reject_reason`), or the protocol was
+	                            broken; ISCSIP_ECLOSED the connection is lost, or the session logged out; or another fatal error
+	                            of the connection. */
 	uint8_t response;      /**< Service response (RFC 7143 11.4.3); 0: completed at the target. */
 	uint8_t status;        /**< SAM status. */
 	uint8_t reject_reason; /**< Where the target rejected a PDU of the task: the #iscsip_reject_reason; else 0. With `err`
@@ -48,7 +48,11 @@ struct iscsip_result {
 	bool out_overflow;     /**< More data-out was wanted than offered, by `out_residual`, as the target says. */
 	uint32_t in_residual;  /**< Bytes of room that were not filled, counted here and not told by the target; with in_overflow
 	                            bytes that had no room. */
-	uint32_t out_residual; /**< Bytes offered and not taken, or with out_overflow bytes wanted beyond, as the target says. */
+	uint32_t out_residual; /**< Bytes offered and not taken: out_len of the task less `out_len`; or with out_overflow bytes wanted
+	                            beyond, as the target says. */
+	uint32_t out_len;      /**< Bytes of data-out that the target took, from their beginning on: those that were sent, counted here,
+	                            less what the target says that it left (a residual), what it rejected and what the transport did
+	                            not take. A write that ended with GOOD and less than all of its data was not written in whole. */
 	uint32_t in_len;       /**< Bytes that landed in the data-in vector, from its beginning on: these and no more are there. Where
 	                            data came in any order (DataPDUInOrder=No, DataSequenceInOrder=No) those before the first gap. */
 };

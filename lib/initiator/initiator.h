@@ -88,6 +88,7 @@ struct ini_task {
 	uint32_t out_pos;
 	uint32_t unsolicited;             /* bytes of unsolicited data still to be sent */
 	uint32_t out_datasn;              /* DataSN of the next unsolicited PDU */
+	uint32_t out_lost;                /* the first byte of data-out that is known not to have been taken; UINT32_MAX: none is */
 	uint32_t r2t_next;                /* where the next R2T has to begin, where sequences come in order */
 	uint32_t in_floor;                /* no byte below may come again, where sequences come in order */
 	uint32_t in_next;                 /* of the Data-In sequence under way: where its next PDU begins, or its highest end */
@@ -121,6 +122,7 @@ struct ini_session {
 	const char *target_name;
 	struct iscsip_ddp *tags;
 	struct task_ranges *in_ranges; /* one a tag, where the offer lets data-in come in any order; or NULL */
+	struct task_ranges *out_ranges; /* the same of what was sent, where data-out may be asked for in any order; or NULL */
 	struct ini_r2t *r2ts;      /* the pool: limits.max_tasks times the R2Ts offered for each */
 	struct ini_r2t *r2t_free;
 	uint32_t r2t_count, r2t_fresh;
@@ -233,10 +235,21 @@ static inline struct task_ranges *ini_in_ranges(const struct ini_session *s, con
 	return &s->in_ranges[p->itt & 0xffffu];
 }
 
+/* What was sent of a task's data-out, where it may be asked for in any order; else NULL: what was sent ends at out_pos. */
+static inline struct task_ranges *ini_out_ranges(const struct ini_session *s, const struct ini_task *p)
+{
+	return s->out_ranges && !s->base.params.data_sequence_in_order ? &s->out_ranges[p->itt & 0xffffu] : NULL;
+}
+
 /* Whether a task is aborted because its data can not be had any more: damaged, or in too many pieces to know what is there. */
 static inline bool ini_data_lost(const struct ini_task *p)
 {
 	return p->why == ISCSIP_EDIGEST || p->why == ISCSIP_ENOSPC;
+}
+
+static inline uint32_t ini_least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
 }
 
 static inline bool ini_usable(const struct ini_conn *ic)
@@ -321,6 +334,10 @@ enum conn_made iscsip__initiator_make_command(struct ini_conn *ic, struct iscsip
 enum conn_made iscsip__initiator_make_data(struct ini_conn *ic, struct iscsip_task *t);
 enum conn_made iscsip__initiator_make_unsolicited(struct ini_conn *ic);
 int iscsip__initiator_r2t(struct ini_conn *ic);
+/* Bytes of the task's data are part of a PDU. */
+void iscsip__initiator_out_count(struct ini_conn *ic, struct iscsip_task *t, uint32_t off, uint32_t len);
+/* The PDU of the task with this header was not taken: nothing from its data on counts. */
+void iscsip__initiator_out_lose(struct iscsip_task *t, const uint8_t *bhs);
 /* Nothing more is sent of the task's data. */
 void iscsip__initiator_out_stop(struct ini_session *s, struct iscsip_task *t);
 

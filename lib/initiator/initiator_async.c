@@ -140,6 +140,14 @@ static void ini_reject_command(struct ini_conn *ic, struct iscsip_task *t, uint8
 		iscsip__initiator_abort(ic->s, t, ISCSIP_EPROTO, ic->c->now);
 }
 
+/* Data that was rejected was not taken, whatever the status says that still comes. */
+static void ini_reject_data(const struct ini_conn *ic, struct iscsip_task *t, uint8_t opcode, uint8_t reason)
+{
+	t->result.reject_reason = reason;
+	if (opcode == ISCSIP_OP_DATA_OUT)
+		iscsip__initiator_out_lose(t, ic->scratch);
+}
+
 static void ini_reject_item(struct ini_conn *ic, struct conn_item *item, uint8_t opcode, uint8_t reason)
 {
 	int err = reason == ISCSIP_REJECT_IMMEDIATE ? ISCSIP_EAGAIN : ISCSIP_EPROTO;
@@ -151,7 +159,7 @@ static void ini_reject_item(struct ini_conn *ic, struct conn_item *item, uint8_t
 		if (t && opcode == ISCSIP_OP_SCSI_COMMAND)
 			ini_reject_command(ic, t, reason);
 		else if (t)
-			t->result.reject_reason = reason;
+			ini_reject_data(ic, t, opcode, reason);
 		return;
 	case INI_TMF:
 		if (opcode == ISCSIP_OP_TASK_REQUEST && ic->s->tmf_conn == ic && !conn_queued(item))

@@ -14,11 +14,6 @@
 #define AHS_HEAD 4u       /* AHSLength, type, reserved byte */
 #define BIDI_AHS_LEN 8u
 
-static uint32_t ini_least(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Bytes that go with the command, and in *more those that follow unasked. */
 static uint32_t ini_unasked(const struct ini_conn *ic, const struct iscsip_task *t, uint32_t *more)
 {
@@ -111,7 +106,7 @@ enum conn_made iscsip__initiator_make_command(struct ini_conn *ic, struct iscsip
 		cursor_advance(&p->out_at, pdu.data_len);
 		p->out_pos = pdu.data_len;
 		p->r2t_next = p->out_pos + p->unsolicited;
-		s->base.stats.out_bytes += pdu.data_len;
+		iscsip__initiator_out_count(ic, t, 0, pdu.data_len);
 	}
 	u->owner = &p->item;
 	p->refs++;

@@ -228,6 +228,8 @@ static void ini_gone(struct iscsip_conn *c, struct tx_unit *u)
 
 	switch (item->kind) {
 	case INI_TASK:
+		if (c->state == ISCSIP_CONN_CLOSED && u->cut)
+			iscsip__initiator_out_lose(ini_task_of(item), u->head);
 		iscsip__initiator_unref(ic->s, ini_task_of(item));
 		return;
 	case INI_PING:

@@ -10,7 +10,10 @@
  *
  * What is remembered of an R2T was promised at login: MaxOutstandingR2T for each task. The pool has a place for each.
  */
+#include "base/bytes.h"
 #include "initiator/initiator.h"
+
+#define DATA_OUT_OFFSET_AT 40u
 
 /* --- the pool --- */
 
@@ -49,6 +52,25 @@ void iscsip__initiator_out_stop(struct ini_session *s, struct iscsip_task *t)
 		iscsip__initiator_line_drop(&p->ic->unsolicited, t);
 	p->unsolicited = 0;
 	iscsip__conn_unqueue(p->ic->c, &p->item);
+}
+
+/* --- counting --- */
+
+/* Bytes that were asked for twice are sent twice and count once: a sum would hide those that were never asked for. */
+void iscsip__initiator_out_count(struct ini_conn *ic, struct iscsip_task *t, uint32_t off, uint32_t len)
+{
+	struct task_ranges *r = ini_out_ranges(ic->s, ini_priv(t));
+
+	ic->s->base.stats.out_bytes += len;
+	if (r && len && !iscsip__task_ranges_merge(r, off, off + len))
+		iscsip__initiator_abort(ic->s, t, ISCSIP_ENOSPC, ic->c->now);
+}
+
+void iscsip__initiator_out_lose(struct iscsip_task *t, const uint8_t *bhs)
+{
+	bool follows = (bhs[0] & 0x3fu) == ISCSIP_OP_DATA_OUT;
+
+	ini_priv(t)->out_lost = ini_least(ini_priv(t)->out_lost, follows ? load_be32(bhs + DATA_OUT_OFFSET_AT) : 0);
 }
 
 /* --- R2T --- */
@@ -170,7 +192,7 @@ static void ini_out_make(struct ini_conn *ic, struct iscsip_task *t, uint32_t of
 	ini_out_payload(u, t, p, off, len);
 	u->owner = &p->item;
 	p->refs++;
-	ic->s->base.stats.out_bytes += len;
+	iscsip__initiator_out_count(ic, t, off, len);
 	iscsip__conn_seal(ic->c, u, &pdu, false);
 }
 

@@ -25,6 +25,11 @@ static size_t ini_ranges_count(const struct iscsip_config *cfg)
 	return cfg->offer->data_pdu_in_order && cfg->offer->data_sequence_in_order ? 0 : ini_tag_count(cfg);
 }
 
+static size_t ini_out_ranges_count(const struct iscsip_config *cfg)
+{
+	return cfg->offer->data_sequence_in_order ? 0 : ini_tag_count(cfg);
+}
+
 /* What a target may ask for at once: what the offer promises it, for each task. */
 static uint32_t ini_r2t_count(const struct iscsip_config *cfg)
 {
@@ -37,7 +42,8 @@ static struct ini_session *ini_session_carve(struct arena *a, const struct iscsi
 	size_t tag_len = iscsip_ddp_size(ini_tag_count(cfg));
 	void *tags = arena_take(a, tag_len, ISCSIP_DDP_ALIGN);
 	struct ini_r2t *r2ts = arena_take_array(a, ini_r2t_count(cfg), sizeof *r2ts, _Alignof(struct ini_r2t));
-	struct task_ranges *ranges = arena_take_array(a, ini_ranges_count(cfg), sizeof *ranges, _Alignof(struct task_ranges));
+	struct task_ranges *ranges = arena_take_array(a, ini_ranges_count(cfg) + ini_out_ranges_count(cfg), sizeof *ranges,
+						      _Alignof(struct task_ranges));
 	static const struct iscsip_ddp_layout layout = ISCSIP_DDP_LAYOUT_TASKS;
 
 	if (s && ranges)
@@ -47,6 +53,7 @@ static struct ini_session *ini_session_carve(struct arena *a, const struct iscsi
 	s->r2ts = r2ts;
 	s->r2t_count = ini_r2t_count(cfg);
 	s->in_ranges = ini_ranges_count(cfg) ? ranges : NULL;
+	s->out_ranges = ini_out_ranges_count(cfg) ? ranges + ini_ranges_count(cfg) : NULL;
 	return iscsip_ddp_init(&s->tags, tags, tag_len, ini_tag_count(cfg), &layout) ? NULL : s;
 }
 

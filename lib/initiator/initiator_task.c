@@ -162,6 +162,9 @@ int iscsip_initiator_submit(struct iscsip_session *base, struct iscsip_task *t, 
 		return ISCSIP_EAGAIN;
 	if (s->in_ranges)
 		task_ranges_clear(&s->in_ranges[p->itt & 0xffffu]);
+	if (s->out_ranges)
+		task_ranges_clear(&s->out_ranges[p->itt & 0xffffu]);
+	p->out_lost = UINT32_MAX;
 	p->out_at.vec = t->out_vec;
 	p->out_at.cnt = t->out_vec ? t->out_cnt : 0;
 	s->tasks++;
@@ -176,8 +179,23 @@ int iscsip_initiator_submit(struct iscsip_session *base, struct iscsip_task *t, 
 
 /* --- ending --- */
 
+/*
+ * What was taken of the data-out, now that it is known which PDUs have left: what was sent, as over() has found it, less what
+ * was lost and what the target says that it left. A target that says nothing has not taken more for that.
+ */
+static void ini_settle_out(struct iscsip_task *t)
+{
+	struct iscsip_result *r = &t->result;
+	uint32_t told = r->out_overflow ? 0 : r->out_residual;
+
+	r->out_len = ini_least(r->out_len, ini_least(ini_priv(t)->out_lost, t->out_len - told));
+	if (!r->out_overflow)
+		r->out_residual = t->out_len - r->out_len;
+}
+
 static void ini_give_back(struct ini_session *s, struct iscsip_task *t)
 {
+	ini_settle_out(t);
 	ini_list_take(s, t);
 	s->tasks--;
 	if (t->result.err != ISCSIP_OK)
@@ -203,6 +221,8 @@ void iscsip__initiator_over(struct ini_session *s, struct iscsip_task *t, int er
 		t->result.in_len = task_ranges_first_gap(ranges);
 	if (!t->result.in_overflow)
 		t->result.in_residual = t->in_len - t->result.in_len;
+	ranges = ini_out_ranges(s, p);
+	t->result.out_len = ranges ? task_ranges_first_gap(ranges) : p->out_pos;
 	iscsip__initiator_out_stop(s, t);
 	p->stage = INI_OVER;
 	if (p->ic)

@@ -167,11 +167,15 @@ int iscsip__tx_release(struct tx *tx, size_t n, tx_gone *gone, void *owner)
 
 void iscsip__tx_drop(struct tx *tx, tx_gone *gone, void *owner)
 {
+	unsigned whole = (unsigned)(tx->count - tx->unsent);
+
 	tx->unsent = 0;
 	tx->sent_off = 0;
 	tx->to_send = tx->to_release = 0;
-	while (tx->count)
+	for (; tx->count; whole -= whole > 0) {
+		tx->units[tx->oldest].cut = whole == 0;
 		drop_oldest(tx, gone, owner);
+	}
 }
 
 size_t iscsip__tx_pull(struct tx *tx, uint8_t *p, size_t n, tx_gone *gone, void *owner)

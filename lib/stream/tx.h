@@ -32,6 +32,7 @@ struct tx_unit {
 	uint16_t ref_len;
 	uint8_t mid[TX_MID_MAX];   /* what stands between: rest of the AHS (3 + 8) and digest, sense length */
 	uint8_t tail[TX_TAIL_MAX]; /* pad and digest */
+	bool cut;                  /* only from iscsip__tx_drop(): the transport did not take all of it */
 	const void *ref;           /* extended CDB of the host, or NULL */
 	uint32_t payload_len;
 	uint32_t len;              /* bytes of all five, known when it was pushed */

@@ -17,9 +17,9 @@
 
 static void on_login(void *user, struct iscsip_conn *c, int err, uint16_t status, const struct iscsip_login_info *info)
 {
-	struct ini_rig *r = user;
+	struct ini_rig *r = iscsip_conn_user(c);
 
-	(void)c;
+	(void)user;
 	r->logins++;
 	r->login_err = err;
 	r->login_status = status;
@@ -75,9 +75,9 @@ static void on_text(void *user, void *cookie, int err, const char *key, const ch
 
 static void on_logout(void *user, struct iscsip_conn *c, int err, uint8_t response, uint16_t wait, uint16_t retain)
 {
-	struct ini_rig *r = user;
+	struct ini_rig *r = iscsip_conn_user(c);
 
-	(void)c;
+	(void)user;
 	(void)wait;
 	(void)retain;
 	r->logouts++;
@@ -87,8 +87,9 @@ static void on_logout(void *user, struct iscsip_conn *c, int err, uint8_t respon
 
 static void on_async(void *user, struct iscsip_conn *c, const struct iscsip_async_message *a)
 {
-	struct ini_rig *r = user;
+	struct ini_rig *r = iscsip_conn_user(c);
 
+	(void)user;
 	assert_ptr_equal(c, r->c);
 	r->asyncs++;
 	r->async = *a;
@@ -156,6 +157,7 @@ void it_init(struct ini_rig *r)
 	r->cfg.limits.max_tx_pdus = 8;
 	r->statsn = 100;
 	r->window = 8;
+	r->cid = 1;
 	r->now = 1000;
 }
 
@@ -185,9 +187,16 @@ void it_open(struct ini_rig *r)
 		assert_int_equal(iscsip_initiator_session_init(&r->s, r->session_mem, session_len, &r->cfg, &id, &OPS, r),
 				 ISCSIP_OK);
 	}
-	assert_int_equal(iscsip_initiator_conn_init(&r->c, r->conn_mem, conn_len, r->login_mem, login_len, r->s, 1, r, r->now),
+	assert_int_equal(iscsip_initiator_conn_init(&r->c, r->conn_mem, conn_len, r->login_mem, login_len, r->s, r->cid, r, r->now),
 			 ISCSIP_OK);
-	r->expcmdsn = r->cfg.initial_cmdsn;
+	if (!r->first)
+		r->expcmdsn = r->cfg.initial_cmdsn;
+}
+
+/* The numbers of commands are the session's. */
+static uint32_t *expcmdsn_of(struct ini_rig *r)
+{
+	return r->first ? &r->first->expcmdsn : &r->expcmdsn;
 }
 
 /* --- bytes --- */
@@ -309,8 +318,8 @@ void it_give(struct ini_rig *r, struct iscsip_pdu *h, const void *data, uint32_t
 	size_t n;
 
 	h->reply.statsn = r->statsn;
-	h->reply.expcmdsn = r->expcmdsn;
-	h->reply.maxcmdsn = r->expcmdsn + r->window - 1u;
+	h->reply.expcmdsn = *expcmdsn_of(r);
+	h->reply.maxcmdsn = *expcmdsn_of(r) + r->window - 1u;
 	if (iscsip_pdu_uses_statsn(h))
 		r->statsn++;
 	n = it_encode(r, buf, h, data, len, 0);
@@ -356,8 +365,8 @@ struct it_pdu *it_take(struct ini_rig *r, uint8_t opcode)
 	if (r->logins && (iscsip_pdu_carries(opcode) & ISCSIP_CARRIES_EXPSTATSN))
 		assert_int_equal(g->h.request.expstatsn, r->statsn);
 	if (r->logins && (iscsip_pdu_carries(opcode) & ISCSIP_CARRIES_CMDSN)) {
-		assert_int_equal(g->h.request.cmdsn, r->expcmdsn);
-		r->expcmdsn += !g->h.immediate;
+		assert_int_equal(g->h.request.cmdsn, *expcmdsn_of(r));
+		*expcmdsn_of(r) += !g->h.immediate;
 	}
 	forget(r, len.total);
 	return g;
@@ -394,7 +403,8 @@ void it_login(struct ini_rig *r)
 {
 	struct iscsip__login_limits limits;
 	struct iscsip__login_setup setup = { .limits = &limits, .offer = &r->target_offer, .random = target_random };
-	struct iscsip__login_access access = { .portal_group_tag = 1 };
+	struct iscsip__login_access access = { .portal_group_tag = 1,
+					       .session = r->first ? iscsip_session_params(r->s) : NULL };
 	struct iscsip__login *l;
 	size_t len;
 	void *mem;
@@ -445,6 +455,22 @@ void it_begin(struct ini_rig *r)
 	it_login(r);
 }
 
+void it_join(struct ini_rig *second, struct ini_rig *r)
+{
+	it_init(second);
+	second->cfg = r->cfg;
+	second->offer = r->offer;
+	second->target_offer = r->target_offer;
+	second->first = r;
+	second->s = r->s;
+	second->cid = 2;
+	second->window = r->window;
+	second->statsn = 5000; /* no number of one connection may be taken for the other's */
+	second->now = r->now;
+	it_open(second);
+	it_login(second);
+}
+
 void it_close(struct ini_rig *r)
 {
 	iscsip_conn_closed(r->c, r->now);
@@ -455,7 +481,7 @@ void it_end(struct ini_rig *r)
 {
 	if (r->c && iscsip_conn_state(r->c) != ISCSIP_CONN_CLOSED)
 		it_close(r);
-	if (r->s)
+	if (r->s && !r->first)
 		assert_int_equal(iscsip_initiator_session_fini(r->s), ISCSIP_OK);
 	free(r->conn_mem);
 	free(r->session_mem);

@@ -38,6 +38,8 @@ struct ini_rig {
 	struct iscsip_offer offer, target_offer;
 	struct iscsip_host host;
 	bool discovery;
+	uint16_t cid;         /* of the connection, 1 */
+	struct ini_rig *first; /* the rig of the session's first connection, whose session and callbacks this one shares; or NULL */
 	uint32_t statsn;      /* the target's next; the first may be set */
 	uint32_t window;      /* MaxCmdSN - ExpCmdSN + 1 that PDUs of the target tell */
 	size_t step;          /* bytes at a time, 0: all */
@@ -85,6 +87,8 @@ void it_init(struct ini_rig *r);
 void it_open(struct ini_rig *r);
 /* Runs the login against a target with target_offer, up to login_done. */
 void it_login(struct ini_rig *r);
+/* One more connection of r's session, with CID 2: opened and logged in. Tasks and requests of the session are told to r. */
+void it_join(struct ini_rig *second, struct ini_rig *r);
 /* it_init, it_open, it_login. */
 void it_begin(struct ini_rig *r);
 /* Closes what is open and frees the memory; every task must be back. */

@@ -51,6 +51,7 @@ static void check_outcome(struct pair *p, const struct pair_task *k)
 	if (k->writes) {
 		PAIR_MUST(p, memcmp(p->disk + k->offset, k->out, went) == 0);
 		PAIR_MUST(p, r->out_overflow == (k->takes > k->t.out_len));
+		PAIR_MUST(p, r->out_len == went);
 		PAIR_MUST(p, r->out_residual == (r->out_overflow ? k->takes - k->t.out_len : k->t.out_len - went));
 	}
 }
@@ -61,7 +62,8 @@ static void i_task(void *user, struct iscsip_task *t)
 	struct pair_task *k = (struct pair_task *)(void *)t;
 
 	PAIR_MUST(p, k >= p->tasks && k < p->tasks + PAIR_TASKS && k->busy);
-	PAIR_MUST(p, t->result.in_len <= t->in_len);
+	PAIR_MUST(p, t->result.in_len <= t->in_len && t->result.out_len <= t->out_len);
+	PAIR_MUST(p, t->result.out_overflow || t->result.out_residual == t->out_len - t->result.out_len);
 	k->busy = false;
 	p->done++;
 	if (t->result.err != ISCSIP_OK || t->result.response || t->result.status)
