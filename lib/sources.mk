@@ -23,8 +23,10 @@ LIB_SRCS := \
 	lib/disk/attention.c \
 	lib/disk/basic.c \
 	lib/disk/check.c \
+	lib/disk/commit.c \
 	lib/disk/copy.c \
 	lib/disk/disk.c \
+	lib/disk/draft.c \
 	lib/disk/erase.c \
 	lib/disk/exec.c \
 	lib/disk/inquiry.c \

@@ -43,7 +43,8 @@ enum iscsip_storage_op {
 	ISCSIP_STORAGE_PRE_FETCH = 7,    /**< The range will be read soon. Only a hint. */
 	ISCSIP_STORAGE_ERASE = 8,        /**< Make what the whole unit held unreadable at once (cryptographic erase). */
 	ISCSIP_STORAGE_COMMIT = 9        /**< Make `vec`, the unit's new state, stable in the place of the one before; len 0: nothing to
-	                                      keep any more. `offset`: the number of the state that it replaces. */
+	                                      keep any more. `offset`: the number of the state that it replaces, the new one's less 1.
+	                                      It takes effect when the answer is OK, and not at all with any other. */
 };
 
 #define ISCSIP_STORAGE_FUA 0x01u     /**< WRITE, UNMAP, WRITE_ZEROES: stable before the answer. */
@@ -67,7 +68,8 @@ enum iscsip_storage_result {
 	ISCSIP_STORAGE_HARDWARE = 4,  /**< It will not come back by itself: HARDWARE ERROR. */
 	ISCSIP_STORAGE_NOT_READY = 5, /**< Not reachable now: NOT READY. */
 	ISCSIP_STORAGE_BUSY = 6,      /**< Out of memory or of queue places: status BUSY. */
-	ISCSIP_STORAGE_STALE = 7,     /**< COMMIT: another state was stored meanwhile; the host has applied it before this answer. */
+	ISCSIP_STORAGE_STALE = 7,     /**< COMMIT: another device stored a state meanwhile, and the host has applied it
+	                                   (iscsip_disk_lun_state_apply()) before this answer: the change is judged anew on it. */
 	ISCSIP_STORAGE_FENCED = 8     /**< The storage is another device's now: NOT READY, TARGET PORT IN STANDBY STATE. */
 };
 
@@ -95,7 +97,7 @@ struct iscsip_storage_req {
  * `read` and `write` may be NULL where `pin` always succeeds. The others may be NULL: what is missing is done with
  * the rest, or not offered to initiators at all (see each). Each request is answered by iscsip_storage_done(): inside
  * the call, or at any later time, in any order. Several members may be one function: `op` says what is asked.
- * No function here may call into the disk but for iscsip_storage_done().
+ * No function here may call into the disk but for iscsip_storage_done() (and see `commit`).
  */
 struct iscsip_storage_ops {
 	size_t struct_size; /**< sizeof(struct iscsip_storage_ops) as the host was compiled. */
@@ -117,7 +119,11 @@ struct iscsip_storage_ops {
 	void (*lba_status)(void *user, struct iscsip_storage_req *req);   /**< LBA_STATUS. NULL: all is mapped. */
 	void (*pre_fetch)(void *user, struct iscsip_storage_req *req);    /**< PRE_FETCH. NULL: nothing to do. */
 	void (*erase)(void *user, struct iscsip_storage_req *req);        /**< ERASE. NULL: done by writing zeroes. */
-	void (*commit)(void *user, struct iscsip_storage_req *req);       /**< COMMIT. NULL: APTPL is not offered. */
+	/**
+	 * COMMIT, one at a time of each unit. What it keeps is given back when the unit is added again (`saved`). NULL: APTPL is not
+	 * offered. From inside, iscsip_disk_lun_state_apply() may be called for the unit, to answer STALE.
+	 */
+	void (*commit)(void *user, struct iscsip_storage_req *req);
 };
 
 /**
@@ -136,6 +142,8 @@ struct iscsip_disk_port {
 	const char *name; /**< SCSI port name, e.g. "iqn.2001-04.com.example:disk,t,0x0001", or NULL. */
 };
 
+struct iscsip_disk_ticket;
+
 /** @brief What the disk tells its host. All may be NULL, and the table too. Called in the thread that drives the disk. */
 struct iscsip_disk_host {
 	size_t struct_size; /**< sizeof(struct iscsip_disk_host) as the host was compiled. */
@@ -152,6 +160,8 @@ struct iscsip_disk_host {
 	int (*set_port_group)(void *user, uint16_t group, uint8_t state);
 	/** A unit attention waits for @p cmd_nexus (a struct iscsip_disk_nexus): reason to send an asynchronous message. */
 	void (*attention)(void *user, void *cmd_nexus, uint32_t lun, uint16_t asc);
+	/** A state given to iscsip_disk_lun_state_apply() is obeyed: no task that it aborted can reach the medium of @p lun. */
+	void (*applied)(void *user, uint32_t lun, struct iscsip_disk_ticket *ticket);
 };
 
 /** @brief How much of everything, and who the device is. Fill with iscsip_disk_config_init(), then change. */
@@ -222,6 +232,8 @@ ISCSIP_API bool iscsip_disk_work(struct iscsip_disk *disk);
 #define ISCSIP_LUN_REMOVABLE 0x08u  /**< The medium can be ejected (RMB). */
 #define ISCSIP_LUN_NO_MEDIUM 0x10u  /**< Begins without medium (needs ISCSIP_LUN_REMOVABLE). */
 #define ISCSIP_LUN_NO_SANITIZE 0x20u /**< SANITIZE and FORMAT UNIT are not offered. */
+#define ISCSIP_LUN_COMMIT_ALL 0x40u /**< Every change of the state is committed, not only what initiators want kept (APTPL): for
+                                         units that several devices serve (needs `commit`). */
 
 /** @brief A logical unit. Zero it, set `struct_size`, `blocks`, `ops`, and what else applies; 0 and NULL are defaults. */
 struct iscsip_disk_lun_config {
@@ -253,8 +265,9 @@ struct iscsip_disk_lun_config {
 	uint64_t max_write_same;   /**< MAXIMUM WRITE SAME LENGTH, blocks. Default: no limit. */
 	const struct iscsip_storage_ops *ops; /**< The storage; must live as long as the unit. Required. */
 	void *user;                /**< Given to `ops`. */
-	const void *saved;         /**< What ISCSIP_STORAGE_COMMIT kept, or NULL; read during the call. */
-	size_t saved_len;          /**< Its bytes. Damaged bytes are refused as a whole (ISCSIP_EINVAL). */
+	const void *saved;         /**< What ISCSIP_STORAGE_COMMIT kept last; read during the call. NULL: it kept nothing, or was told
+	                                to forget it. What cannot be read is not nothing: then the unit must not be added. */
+	size_t saved_len;          /**< Its bytes, 0 with NULL. */
 };
 
 /**
@@ -262,12 +275,16 @@ struct iscsip_disk_lun_config {
  * @param[in,out] disk the disk. @param[in] lun its number, 0 to `max_lun`.
  * @param[in] cfg the unit; copied but for what is said there.
  * @retval ISCSIP_OK added. @retval ISCSIP_EINVAL a member is out of range. @retval ISCSIP_EBUSY the number is taken (or its
- * unit not yet gone). @retval ISCSIP_EAGAIN no unit is free (`max_luns`).
+ * unit not yet gone). @retval ISCSIP_EAGAIN no unit is free (`max_luns`), or no room for the registrations of `saved`.
+ * @retval ISCSIP_EDATA `saved` is damaged, cut, too long, empty, or of another version: with the reservations in it unknown the
+ * unit must not be served, so it stays away.
  */
 ISCSIP_API int iscsip_disk_lun_add(struct iscsip_disk *disk, uint32_t lun, const struct iscsip_disk_lun_config *cfg);
 
 /**
- * @brief Removes a logical unit: its commands are aborted, new ones find no unit.
+ * @brief Removes a logical unit: its commands end with LOGICAL UNIT NOT SUPPORTED, new ones find no unit.
+ *
+ * A command that storage works for ends when that has answered.
  * @param[in,out] disk the disk. @param[in] lun its number.
  * @retval ISCSIP_DONE gone: its storage is no longer used. @retval ISCSIP_OK `lun_gone` will tell.
  * @retval ISCSIP_ENOENT no such unit.
@@ -304,6 +321,42 @@ ISCSIP_API int iscsip_disk_lun_set_medium(struct iscsip_disk *disk, uint32_t lun
  * @retval ISCSIP_OK done. @retval ISCSIP_ENOENT no such unit.
  */
 ISCSIP_API int iscsip_disk_lun_set_space(struct iscsip_disk *disk, uint32_t lun, uint64_t available, uint64_t used);
+
+/**
+ * @brief The state of a unit as bytes: persistent reservations and what else outlives a loss of power, wanted or not. RESERVE
+ * of SPC-2 is not in it: it ends with its nexus.
+ *
+ * The bytes are those of ISCSIP_STORAGE_COMMIT and of `saved`: a head with a version, the number of the state, and the cause
+ * of the change (service action, keys, port and TransportID of the nexus); the registrations; and a sum.
+ * @param[in] disk the disk. @param[in] lun its number. @param[out] dst where it goes. @param[in] cap bytes there.
+ * @return The bytes that it has; nothing is written where @p cap is less. 0: no such unit.
+ */
+ISCSIP_API size_t iscsip_disk_lun_state_get(const struct iscsip_disk *disk, uint32_t lun, void *dst, size_t cap);
+
+/** @brief For iscsip_disk_lun_state_apply(): in the host's memory, its own again when `applied` has told. */
+struct iscsip_disk_ticket {
+	void *user;    /**< The host's own. */
+	uint32_t lun;  /**< The unit. Set by the disk. */
+	void *priv[2]; /**< Not the host's business. */
+};
+
+/**
+ * @brief Takes over the state that another device, which serves the same unit, has stored.
+ *
+ * It is in force when this returns. Unit attentions and aborts that its cause asks for are those of the nexus here; where states
+ * in between were missed (its number is more than one higher), whoever is no longer registered counts as preempted and its tasks
+ * are aborted. A state that is not newer than that in force changes nothing. Only for states of others: a commit of this
+ * disk's own takes effect by its answer.
+ * @param[in,out] disk the disk. @param[in] lun the unit's number.
+ * @param[in] state the bytes that the other's ISCSIP_STORAGE_COMMIT had; read during the call. @param[in] len how many.
+ * @param[in] ticket to be told by `applied` when what was aborted can no longer reach the medium, or NULL.
+ * @retval ISCSIP_DONE in force, and nothing is left to wait for; `applied` is not called.
+ * @retval ISCSIP_OK in force; aborted tasks still have storage at work. @retval ISCSIP_ENOENT no such unit.
+ * @retval ISCSIP_EINVAL a ticket, but no `applied`. @retval ISCSIP_EDATA the bytes are damaged or of another version.
+ * @retval ISCSIP_EAGAIN no room for the registrations.
+ */
+ISCSIP_API int iscsip_disk_lun_state_apply(struct iscsip_disk *disk, uint32_t lun, const void *state, size_t len,
+					   struct iscsip_disk_ticket *ticket);
 
 /** @brief Counters of a unit since it was added. */
 struct iscsip_disk_stats {

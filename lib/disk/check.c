@@ -53,10 +53,10 @@ bool iscsip__disk_allowed(const struct disk_lun *lun, const struct disk_itl *itl
 		return false;
 	if (!(lun->gate & GATE_PERSISTENT) || reservation == RES_FREE || reservation == RES_SELF)
 		return true;
-	if (itl->reg && (iscsip__disk_is_holder(lun, itl->reg) || lun->pr_type >= 5))
+	if (itl->reg && (iscsip__disk_is_holder(lun, itl->reg) || lun->now.type >= 5))
 		return true;
 	/* the write exclusive types let others read */
-	return reservation == RES_READ && (lun->pr_type == 1 || lun->pr_type == 5 || lun->pr_type == 7);
+	return reservation == RES_READ && (lun->now.type == 1 || lun->now.type == 5 || lun->now.type == 7);
 }
 
 static bool port_refuses(struct disk_req *r)

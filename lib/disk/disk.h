@@ -137,12 +137,53 @@ struct disk_slot {
 	uint8_t alua;                    /* 0 while its port group is active, else 0x80 | state */
 };
 
+enum disk_reg_side {
+	REG_NOW = 1, /* it is in force */
+	REG_NEXT = 2 /* it is in the draft of the unit's next state */
+};
+
 struct disk_reg {
-	uint64_t key;
+	uint64_t key;      /* in force */
+	uint64_t next_key; /* in the draft */
 	uint8_t *id; /* TransportID */
 	uint16_t id_len;
 	uint16_t port; /* relative target port identifier */
 	uint16_t lun;  /* 1 + index of the unit; 0: free */
+	uint8_t sides; /* disk_reg_side bits */
+};
+
+/* What of a unit's state can outlive a loss of power, but for the registrations, which stand in the common table. */
+struct disk_state {
+	uint64_t seq;        /* its number: how many states came before it */
+	uint32_t generation; /* PRGENERATION */
+	uint32_t regs;       /* registrations */
+	uint32_t kept;       /* what other files of the disk keep: see commit.c */
+	uint16_t holder;     /* 1 + registration index; 0 with an all-registrants type, and where nobody holds */
+	uint8_t type;        /* of the persistent reservation; 0: none held */
+	bool aptpl;
+};
+
+/* Who made a state of the one before, and how: others tell their nexus by it. */
+struct disk_cause {
+	uint8_t action;    /* service action of PERSISTENT RESERVE OUT, or CAUSE_NONE */
+	uint16_t port;     /* relative target port identifier and TransportID of the nexus */
+	uint16_t id_len;
+	const uint8_t *id;
+	uint64_t key, sa_key;
+};
+
+#define CAUSE_NONE 0xff /* not a reservation's change, or nobody knows */
+
+/* Service actions of PERSISTENT RESERVE OUT (SPC-4 6.16.2). */
+enum disk_prout {
+	PROUT_REGISTER = 0,
+	PROUT_RESERVE = 1,
+	PROUT_RELEASE = 2,
+	PROUT_CLEAR = 3,
+	PROUT_PREEMPT = 4,
+	PROUT_PREEMPT_AND_ABORT = 5,
+	PROUT_REGISTER_AND_IGNORE = 6,
+	PROUT_REGISTER_AND_MOVE = 7
 };
 
 enum disk_req_state {
@@ -171,7 +212,9 @@ enum disk_req_flag {
 	RQ_GO = 0x4000,      /* dormant until now, about to be driven */
 	RQ_FETCHED = 0x8000, /* sub leads to pinned memory */
 	RQ_WAIT_QUIET = 0x10000, /* waits until nothing of its unit is stuck */
-	RQ_MEMORY = 0x20000  /* has taken buffers or scratch and not given them back */
+	RQ_MEMORY = 0x20000, /* has taken buffers or scratch and not given them back */
+	RQ_WAIT_CHANGE = 0x40000, /* waits until no change of its unit's state is under way */
+	RQ_LOST = 0x80000    /* its unit was removed: it ends with LOGICAL UNIT NOT SUPPORTED */
 };
 
 #define DISK_SMALL 96u /* bytes for small answers inside a record */
@@ -266,11 +309,12 @@ struct disk_lun {
 	bool kicked;
 	struct disk_slot *aca;      /* the faulted nexus */
 	struct disk_slot *reserved; /* holder of RESERVE */
-	uint32_t regs;      /* registrations */
-	uint32_t pr_generation;
-	uint8_t pr_type;    /* 0: none held */
-	uint16_t pr_holder; /* 1 + registration index; 0 with an all-registrants type */
-	bool aptpl;
+	struct disk_state now;  /* in force */
+	struct disk_state next; /* the draft, while a change is judged or made stable */
+	struct disk_req *changer;  /* whose change the storage has, or NULL */
+	struct disk_req *change_head, *change_tail; /* those that wait for it */
+	uint8_t change_action;  /* what the draft comes from */
+	uint8_t change_rounds;  /* how often it was stale */
 	struct disk_mode mode;
 	struct iscsip_disk_lun_config cfg;
 	char vendor[8], product[16], revision[4];
@@ -321,6 +365,7 @@ struct iscsip_disk {
 	struct disk_lun *kick_luns;
 	uint32_t quiet_waiters;  /* commands that wait until nothing is stuck */
 	struct iscsip_tmf *tmfs; /* to be answered when nothing is stuck; linked through `user` */
+	struct iscsip_disk_ticket *tickets; /* likewise */
 	uint32_t req_size;
 	uint32_t open;
 	bool kick;            /* disk_settle() has something to do */
@@ -350,6 +395,7 @@ void iscsip__disk_fail_storage(struct disk_req *r);
 void iscsip__disk_conflict(struct disk_req *r);
 void iscsip__disk_kill(struct disk_req *r);
 void iscsip__disk_aborted(struct disk_req *r);
+void iscsip__disk_lose(struct disk_req *r);
 void iscsip__disk_unpin(struct disk_req *r);
 
 /* --- memory.c: buffers, data in and out ----------------------------------------------------------------------- */
@@ -366,6 +412,8 @@ struct disk_out {
 
 bool iscsip__disk_take(struct disk_req *r, uint64_t bytes, bool scratch);
 bool iscsip__disk_take_scratch(struct disk_req *r);
+bool iscsip__disk_sub_take(struct disk_req *r, uint64_t bytes);
+void iscsip__disk_sub_give(struct disk_req *r);
 void iscsip__disk_hold(struct disk_req *r);
 void iscsip__disk_give_back(struct disk_req *r);
 static inline void disk_give(struct disk_req *r)
@@ -433,19 +481,42 @@ void iscsip__disk_ua_all(struct disk_lun *lun, const struct disk_slot *but, enum
 uint16_t iscsip__disk_ua_asc(enum disk_ua ua);
 bool iscsip__disk_ua_take(struct disk_itl *itl, uint16_t *asc);
 
-/* --- reserve.c, register.c, persist.c: reservations ----------------------------------------------------------- */
+/* --- reserve.c: reservations ---------------------------------------------------------------------------------- */
 
 void iscsip__disk_gate_reservation(struct disk_lun *lun);
 bool iscsip__disk_id_equal(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
 void iscsip__disk_match_registrations(struct disk_slot *slot);
 void iscsip__disk_match_lun(struct disk_lun *lun);
-struct disk_reg *iscsip__disk_reg_add(struct disk_lun *lun, const uint8_t *id, size_t len, uint16_t port, uint64_t key);
-void iscsip__disk_reg_drop(struct disk_lun *lun, unsigned index);
 bool iscsip__disk_is_holder(const struct disk_lun *lun, unsigned reg);
-bool iscsip__disk_all_registrants(const struct disk_lun *lun);
-uint64_t iscsip__disk_pr_bytes(const struct disk_lun *lun, uint32_t more);
-size_t iscsip__disk_pr_write(const struct disk_lun *lun, uint8_t *p);
-bool iscsip__disk_pr_load(struct disk_lun *lun, const uint8_t *p, size_t n);
+bool iscsip__disk_all_registrants(const struct disk_state *state);
+
+/* --- draft.c: the draft of a unit's next state, and the bytes of a state ----------------------------------------- */
+
+struct disk_reg *iscsip__disk_reg_of(const struct disk_lun *lun, uint32_t i, uint8_t side);
+struct disk_reg *iscsip__disk_draft_find(const struct disk_lun *lun, const uint8_t *id, size_t len, uint16_t port);
+void iscsip__disk_draft_begin(struct disk_lun *lun);
+void iscsip__disk_draft_drop(struct disk_lun *lun);
+void iscsip__disk_draft_take(struct disk_lun *lun);
+struct disk_reg *iscsip__disk_draft_add(struct disk_lun *lun, const uint8_t *id, size_t len, uint16_t port, uint64_t key);
+void iscsip__disk_draft_remove(struct disk_lun *lun, struct disk_reg *g);
+void iscsip__disk_draft_reserve(struct disk_lun *lun, uint8_t type, uint16_t holder);
+void iscsip__disk_draft_release(struct disk_lun *lun);
+uint64_t iscsip__disk_state_write(const struct disk_lun *lun, uint8_t side, bool whole, const struct disk_cause *cause,
+				  const struct iscsip_vec *vec, int cnt);
+bool iscsip__disk_state_check(const struct disk_lun *lun, const uint8_t *p, size_t n);
+uint64_t iscsip__disk_state_seq(const uint8_t *p);
+void iscsip__disk_state_cause(const uint8_t *p, struct disk_cause *cause);
+int iscsip__disk_state_read(struct disk_lun *lun, const uint8_t *p);
+
+/* --- commit.c: how a draft comes into force -------------------------------------------------------------------- */
+
+void iscsip__disk_change(struct disk_req *r, disk_step *judge);
+void iscsip__disk_change_next(struct disk_lun *lun);
+void iscsip__disk_commit(struct disk_req *r, const struct disk_cause *cause, disk_step *step);
+void iscsip__disk_committed(struct disk_req *r);
+int iscsip__disk_state_load(struct disk_lun *lun, const uint8_t *p, size_t n);
+int iscsip__disk_state_apply(struct disk_lun *lun, const uint8_t *p, size_t n);
+void iscsip__disk_tickets_settle(struct iscsip_disk *d);
 
 /* --- others --------------------------------------------------------------------------------------------------- */
 

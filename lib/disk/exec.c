@@ -16,7 +16,7 @@ static bool place_on_medium(struct disk_req *r)
 	struct disk_lun *lun = r->lun;
 	uint64_t len;
 
-	if ((r->itl->ua | lun->gate | lun->order | lun->regs | r->slot->alua) != 0 || r->attr > ISCSIP_ATTR_SIMPLE)
+	if ((r->itl->ua | lun->gate | lun->order | lun->now.regs | r->slot->alua) != 0 || r->attr > ISCSIP_ATTR_SIMPLE)
 		return false;
 	if (!iscsip__disk_cdb_clean(r) || !iscsip__disk_parse(r))
 		return false;

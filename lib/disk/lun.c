@@ -2,8 +2,8 @@
 /*
  * Logical units, from the host's side: adding, removing, and what may change while initiators look on. Each change that
  * they must know of becomes a unit attention. A unit that is removed takes its time: it has left the map of LUNs at once,
- * its commands are aborted, and when the last of them has been freed (its memory may be in a packet on its way) it is
- * gone, and its place free.
+ * its commands end with LOGICAL UNIT NOT SUPPORTED, those that storage works for when it has answered, and when the last of them
+ * has been freed (its memory may be in a packet on its way) it is gone, and its place free.
  */
 #include "disk/disk.h"
 
@@ -98,6 +98,8 @@ static bool lun_config_fits(const struct iscsip_disk *d, const struct iscsip_dis
 	if (c->flags & ISCSIP_LUN_THIN && !c->ops->unmap)
 		return false;
 	if (c->naa && c->naa[0] >> 4 != 6)
+		return false;
+	if (c->flags & ISCSIP_LUN_COMMIT_ALL && !c->ops->commit)
 		return false;
 	return d->cfg.buffer_size >= block && (c->ops->pin || (c->ops->read && c->ops->write)) &&
 	       (c->ops->read != NULL) == (c->ops->write != NULL);
@@ -201,6 +203,7 @@ int iscsip_disk_lun_add(struct iscsip_disk *d, uint32_t number, const struct isc
 {
 	uint32_t i, block = cfg->block_size ? cfg->block_size : 512;
 	struct disk_lun *lun = NULL;
+	int rc = ISCSIP_OK;
 
 	if (number > d->cfg.max_lun || !lun_config_fits(d, cfg, block))
 		return ISCSIP_EINVAL;
@@ -217,9 +220,11 @@ int iscsip_disk_lun_add(struct iscsip_disk *d, uint32_t number, const struct isc
 	lun_setup(d, lun, number, cfg, block);
 	for (i = 0; i < d->slots_used; i++)
 		iscsip__disk_meet(lun, &d->slots[i]);
-	if (cfg->saved && !iscsip__disk_pr_load(lun, cfg->saved, cfg->saved_len)) {
+	if (cfg->saved || cfg->saved_len)
+		rc = iscsip__disk_state_load(lun, cfg->saved, cfg->saved_len);
+	if (rc != ISCSIP_OK) {
 		lun->used = false;
-		return ISCSIP_EINVAL;
+		return rc;
 	}
 	d->map[number] = (uint16_t)(lun->index + 1);
 	luns_changed(d, lun);
@@ -255,38 +260,90 @@ void iscsip__disk_lun_check_gone(struct disk_lun *lun)
 		d->cfg.host->lun_gone(d->cfg.user, lun->number, lun->user);
 }
 
-static void lun_abort_all(struct disk_lun *lun)
+/* Every command ends with a status, at once or when its storage has answered; none is left without an answer. */
+static void lun_end_all(struct disk_lun *lun)
 {
 	struct disk_req *r, *next;
 
 	for (r = lun->head; r; r = next) {
+		bool ends = (r->state == REQ_RUN || r->state == REQ_DORMANT) && !(r->flags & (RQ_ABORTED | RQ_LOST));
+
 		next = r->next;
-		if ((r->state == REQ_RUN || r->state == REQ_DORMANT) && !disk_gone(r)) {
-			iscsip__disk_kill(r);
-			next = lun->head;
-		}
+		r->flags &= ~(uint32_t)RQ_CHECKED; /* one that comes to its turn later is told as well */
+		if (!ends)
+			continue;
+		iscsip__disk_lose(r);
+		next = lun->head; /* whoever was next may be gone with it */
 	}
 }
 
 int iscsip_disk_lun_remove(struct iscsip_disk *d, uint32_t number)
 {
 	struct disk_lun *lun = lun_find(d, number);
-	bool settling = d->settling;
+	bool idle, settling = d->settling;
 
 	if (!lun)
 		return ISCSIP_ENOENT;
 	d->map[number] = 0;
 	/* nothing new is begun before the gate is shut; from then on the last command to go tells `lun_gone` */
 	d->settling = true;
-	lun_abort_all(lun);
+	lun_end_all(lun);
 	d->settling = settling;
 	lun->gate |= GATE_REMOVED;
 	luns_changed(d, lun);
-	if (lun_idle(lun)) {
+	idle = lun_idle(lun);
+	if (idle)
 		lun_gone(lun);
-		return ISCSIP_DONE;
-	}
+	/* task management and copies of other units may have waited for something here */
+	d->kick = true;
 	iscsip__disk_settle(d);
+	return idle ? ISCSIP_DONE : ISCSIP_OK;
+}
+
+/* --- the state that other devices share ----------------------------------------------------------------------- */
+
+size_t iscsip_disk_lun_state_get(const struct iscsip_disk *d, uint32_t number, void *dst, size_t cap)
+{
+	const struct disk_lun *lun = lun_find(d, number);
+	struct disk_cause none;
+	struct iscsip_vec v;
+	size_t n;
+
+	if (!lun)
+		return 0;
+	memset(&none, 0, sizeof none);
+	none.action = CAUSE_NONE;
+	n = (size_t)iscsip__disk_state_write(lun, REG_NOW, true, &none, NULL, 0);
+	v.base = dst;
+	v.len = cap;
+	if (n <= cap)
+		iscsip__disk_state_write(lun, REG_NOW, true, &none, &v, 1);
+	return n;
+}
+
+int iscsip_disk_lun_state_apply(struct iscsip_disk *d, uint32_t number, const void *state, size_t len,
+				struct iscsip_disk_ticket *ticket)
+{
+	struct disk_lun *lun = lun_find(d, number);
+	int rc;
+
+	if (!lun)
+		return ISCSIP_ENOENT;
+	if (ticket && !(d->cfg.host && d->cfg.host->applied))
+		return ISCSIP_EINVAL;
+	rc = iscsip__disk_state_apply(lun, state, len);
+	if (rc != ISCSIP_OK)
+		return rc;
+	if (d->kick)
+		iscsip__disk_settle(d);
+	if (!iscsip__disk_lun_stuck(lun))
+		return ISCSIP_DONE;
+	if (!ticket)
+		return ISCSIP_OK;
+	ticket->priv[0] = d->tickets;
+	ticket->priv[1] = lun;
+	ticket->lun = number;
+	d->tickets = ticket;
 	return ISCSIP_OK;
 }
 

@@ -68,6 +68,8 @@ void iscsip_storage_done(struct iscsip_storage_req *req, enum iscsip_storage_res
 	r->result = (uint8_t)result;
 	if (r->flags & RQ_ABORTED)
 		d->kick = true;
+	if (req->op == ISCSIP_STORAGE_COMMIT)
+		iscsip__disk_committed(r); /* what is stable counts, also where nobody waits for it any more */
 	iscsip__disk_resume(r);
 	if (d->kick)
 		iscsip__disk_settle(d);

@@ -82,6 +82,36 @@ bool iscsip__disk_take_scratch(struct disk_req *r)
 	return true;
 }
 
+/* Room for @bytes at r->sub, the scratch buffer first; false where not enough buffers are free. */
+bool iscsip__disk_sub_take(struct disk_req *r, uint64_t bytes)
+{
+	struct iscsip_disk *d = r->disk;
+	uint64_t n = (bytes + d->cfg.buffer_size - 1) / d->cfg.buffer_size;
+
+	r->sub_cnt = 0;
+	if (n && !r->scratch && !iscsip__disk_take_scratch(r))
+		return false;
+	if (n > d->cfg.max_pieces || n > (uint64_t)d->buffers_free + 1)
+		return false;
+	for (; r->sub_cnt < n; r->sub_cnt++) {
+		struct iscsip_vec *v = &r->sub[r->sub_cnt];
+
+		v->base = r->sub_cnt ? buffer_pop(d) : r->scratch;
+		v->len = bytes < d->cfg.buffer_size ? (size_t)bytes : d->cfg.buffer_size;
+		bytes -= v->len;
+	}
+	return true;
+}
+
+/* All of them but the scratch buffer go back. */
+void iscsip__disk_sub_give(struct disk_req *r)
+{
+	while (r->sub_cnt > 1)
+		buffer_push(r->disk, r->sub[--r->sub_cnt].base);
+	if (r->disk->wait_head)
+		r->disk->kick = true;
+}
+
 void iscsip__disk_give_back(struct disk_req *r)
 {
 	struct iscsip_disk *d = r->disk;

@@ -19,16 +19,9 @@ enum {
 	PRIN_REPORT_CAPABILITIES = 2
 };
 
-static const struct disk_reg *prin_reg(const struct disk_lun *lun, uint32_t i)
-{
-	const struct disk_reg *g = &lun->disk->regs[i];
-
-	return g->lun == lun->index + 1 ? g : NULL;
-}
-
 static void put_prin_head(struct disk_req *r, struct disk_out *o)
 {
-	put32(o, r->lun->pr_generation);
+	put32(o, r->lun->now.generation);
 	put32(o, o->size > 8 ? (uint32_t)(o->size - 8) : 0);
 }
 
@@ -37,9 +30,12 @@ static void make_keys(struct disk_req *r, struct disk_out *o)
 	uint32_t i;
 
 	put_prin_head(r, o);
-	for (i = 0; i < r->disk->cfg.max_registrations; i++)
-		if (prin_reg(r->lun, i))
-			put64(o, prin_reg(r->lun, i)->key);
+	for (i = 0; i < r->disk->cfg.max_registrations; i++) {
+		const struct disk_reg *g = iscsip__disk_reg_of(r->lun, i, REG_NOW);
+
+		if (g)
+			put64(o, g->key);
+	}
 }
 
 static void make_reservation(struct disk_req *r, struct disk_out *o)
@@ -47,12 +43,12 @@ static void make_reservation(struct disk_req *r, struct disk_out *o)
 	const struct disk_lun *lun = r->lun;
 
 	put_prin_head(r, o);
-	if (!lun->pr_type)
+	if (!lun->now.type)
 		return;
-	put64(o, lun->pr_holder ? r->disk->regs[lun->pr_holder - 1].key : 0);
+	put64(o, lun->now.holder ? r->disk->regs[lun->now.holder - 1].key : 0);
 	put32(o, 0);
 	put8(o, 0);
-	put8(o, lun->pr_type); /* scope: the unit */
+	put8(o, lun->now.type); /* scope: the unit */
 	put16(o, 0);
 }
 
@@ -62,7 +58,7 @@ static void make_capabilities(struct disk_req *r, struct disk_out *o)
 
 	put16(o, 8);
 	put8(o, 0x1c | ptpl);                 /* CRH, SIP_C, ATP_C, PTPL_C */
-	put8(o, 0x80 | (r->lun->aptpl ? 1 : 0)); /* TMV, PTPL_A */
+	put8(o, 0x80 | (r->lun->now.aptpl ? 1 : 0)); /* TMV, PTPL_A */
 	put16(o, 0xea01);                     /* types 1, 3, 5, 6, 7, and 8 */
 	put16(o, 0);
 }
@@ -74,7 +70,7 @@ static void put_full_status(struct disk_req *r, const struct disk_reg *g, uint32
 	put64(o, g->key);
 	put32(o, 0);
 	put8(o, holder ? 1 : 0);
-	put8(o, holder ? r->lun->pr_type : 0);
+	put8(o, holder ? r->lun->now.type : 0);
 	put32(o, 0);
 	put16(o, g->port);
 	put32(o, g->id_len);
@@ -86,9 +82,12 @@ static void make_full_status(struct disk_req *r, struct disk_out *o)
 	uint32_t i;
 
 	put_prin_head(r, o);
-	for (i = 0; i < r->disk->cfg.max_registrations; i++)
-		if (prin_reg(r->lun, i))
-			put_full_status(r, prin_reg(r->lun, i), i, o);
+	for (i = 0; i < r->disk->cfg.max_registrations; i++) {
+		const struct disk_reg *g = iscsip__disk_reg_of(r->lun, i, REG_NOW);
+
+		if (g)
+			put_full_status(r, g, i, o);
+	}
 }
 
 void iscsip__disk_persistent_in(struct disk_req *r)

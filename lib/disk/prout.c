@@ -1,127 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PERSISTENT RESERVE OUT (SPC-4 5.7, 6.16). Each service action first finds every reason to refuse, then changes the state
- * in one go; no other command runs in between. With APTPL the new state is then saved by the host before the answer, and
- * PREEMPT AND ABORT answers only when nothing of the aborted commands can still reach the medium.
+ * PERSISTENT RESERVE OUT (SPC-4 5.7, 6.16): how each service action is judged. Judging looks at the state in force and
+ * writes the draft of the next one; a reason to refuse is met on the way or when the draft has no room, and then the draft
+ * is dropped. commit.c brings it into force, with all that others notice. PREEMPT AND ABORT answers only when nothing of the
+ * aborted commands can still reach the medium.
  */
 #include "disk/disk.h"
 
 enum {
-	PROUT_REGISTER = 0,
-	PROUT_RESERVE = 1,
-	PROUT_RELEASE = 2,
-	PROUT_CLEAR = 3,
-	PROUT_PREEMPT = 4,
-	PROUT_PREEMPT_AND_ABORT = 5,
-	PROUT_REGISTER_AND_IGNORE = 6,
-	PROUT_REGISTER_AND_MOVE = 7,
 	PROUT_LIST = 24,
+	PROUT_IDS = PROUT_LIST + 4, /* where the TransportIDs of SPEC_I_PT begin */
 	SPEC_I_PT = 0x08,
 	ALL_TG_PT = 0x04,
 	APTPL = 0x01,
 	MOVE_UNREG = 0x02
 };
 
-/* --- changes of the state ------------------------------------------------------------------------------------- */
-
-/* Tells the registered nexus of the unit, but for one. */
-static void tell_registered(struct disk_lun *lun, const struct disk_slot *but, enum disk_ua ua)
+static uint64_t own_key(const struct disk_req *r)
 {
-	struct iscsip_disk *d = lun->disk;
-	uint32_t i;
-
-	for (i = 0; i < d->slots_used; i++)
-		if (&d->slots[i] != but && disk_itl_at(lun, &d->slots[i])->reg)
-			iscsip__disk_ua(lun, &d->slots[i], ua);
-}
-
-static void tell_registration(struct disk_lun *lun, unsigned reg, const struct disk_slot *but, enum disk_ua ua)
-{
-	struct iscsip_disk *d = lun->disk;
-	uint32_t i;
-
-	for (i = 0; i < d->slots_used; i++)
-		if (&d->slots[i] != but && disk_itl_at(lun, &d->slots[i])->reg == reg)
-			iscsip__disk_ua(lun, &d->slots[i], ua);
-}
-
-static void reservation_set(struct disk_lun *lun, uint8_t type, unsigned holder)
-{
-	lun->pr_type = type;
-	lun->pr_holder = type && type < 7 ? (uint16_t)holder : 0;
-	iscsip__disk_gate_reservation(lun);
-}
-
-/* The reservation ends by its holder's will; of the types that registrants share these are told (SPC-4 5.7.11.2). */
-static void reservation_release(struct disk_lun *lun, const struct disk_slot *by)
-{
-	uint8_t type = lun->pr_type;
-
-	reservation_set(lun, 0, 0);
-	if (type >= 5)
-		tell_registered(lun, by, UA_RES_RELEASED);
-}
-
-static void unregister(struct disk_lun *lun, unsigned reg, const struct disk_slot *by)
-{
-	bool held = iscsip__disk_is_holder(lun, reg);
-	bool shared = iscsip__disk_all_registrants(lun);
-
-	iscsip__disk_reg_drop(lun, reg);
-	if (held && (!shared || lun->regs == 0))
-		reservation_release(lun, by);
-}
-
-/* The tasks of a preempted nexus, and its auto contingent allegiance (SPC-4 5.7.11.5). */
-static void abort_tasks_of(struct disk_req *r, unsigned reg)
-{
-	struct disk_lun *lun = r->lun;
-	struct disk_req *q, *next;
-
-	for (q = lun->head; q; q = next) {
-		next = q->next;
-		if (q == r || q->itl->reg != reg || q->flags & RQ_ABORTED ||
-		    (q->state != REQ_RUN && q->state != REQ_DORMANT))
-			continue;
-		iscsip__disk_kill(q);
-		next = lun->head;
-	}
-	if (lun->aca && disk_itl_at(lun, lun->aca)->reg == reg)
-		iscsip__disk_aca_clear(lun);
-}
-
-/* Removes every registration with @key (any: 0) but the caller's own; answers how many. */
-static unsigned preempt_keys(struct disk_req *r, uint64_t key)
-{
-	struct disk_lun *lun = r->lun;
-	struct iscsip_disk *d = r->disk;
-	unsigned i, n = 0;
-
-	for (i = 1; i <= d->cfg.max_registrations; i++) {
-		const struct disk_reg *g = &d->regs[i - 1];
-
-		if (g->lun != lun->index + 1 || (key && g->key != key))
-			continue;
-		n++;
-		if (i == r->itl->reg)
-			continue;
-		if (r->op->sa == PROUT_PREEMPT_AND_ABORT)
-			abort_tasks_of(r, i);
-		tell_registration(lun, i, r->slot, UA_REG_PREEMPTED);
-		iscsip__disk_reg_drop(lun, i);
-	}
-	return n;
-}
-
-static bool key_registered(const struct disk_req *r, uint64_t key)
-{
-	const struct iscsip_disk *d = r->disk;
-	unsigned i;
-
-	for (i = 0; i < d->cfg.max_registrations; i++)
-		if (d->regs[i].lun == r->lun->index + 1 && d->regs[i].key == key)
-			return true;
-	return false;
+	return r->itl->reg ? r->disk->regs[r->itl->reg - 1].key : 0;
 }
 
 /* --- ends ----------------------------------------------------------------------------------------------------- */
@@ -135,116 +32,187 @@ static void prout_wait(struct disk_req *r)
 	iscsip__disk_wait_quiet(r, prout_wait);
 }
 
-static void prout_saved(struct disk_req *r)
+static void prout_committed(struct disk_req *r)
 {
-	if (r->result != ISCSIP_STORAGE_OK)
-		iscsip__disk_fail_storage(r);
-	else
+	switch (r->result) {
+	case ISCSIP_STORAGE_OK:
 		prout_wait(r);
+		break;
+	case ISCSIP_STORAGE_NO_SPACE:
+		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INSUFFICIENT_REGISTRATIONS);
+		break;
+	case ISCSIP_STORAGE_IO_ERROR:
+		/* no block of the medium is at fault, so none is named */
+		iscsip__disk_fail(r, ISCSIP_SENSE_MEDIUM_ERROR, ISCSIP_ASC_WRITE_ERROR);
+		break;
+	default:
+		iscsip__disk_fail_storage(r);
+		break;
+	}
 }
 
-/* The state has changed: it is saved where it shall outlive a loss of power, and forgotten where it no longer shall. */
-static void prout_done(struct disk_req *r, bool was)
+static void prout_commit(struct disk_req *r)
 {
-	struct disk_lun *lun = r->lun;
-	size_t n = 0;
+	const uint8_t *p = iscsip__disk_parameter(r);
+	struct disk_cause cause;
 
-	if (!lun->ops->commit || (!was && !lun->aptpl)) {
-		prout_wait(r);
-		return;
-	}
-	if (lun->aptpl)
-		n = iscsip__disk_pr_write(lun, r->scratch);
-	r->sub[0].base = r->scratch;
-	r->sub[0].len = n;
-	iscsip__disk_submit(r, lun, ISCSIP_STORAGE_COMMIT, 0, n, r->sub, n ? 1 : 0, 0, prout_saved);
+	cause.action = r->op->sa;
+	cause.port = r->disk->ports[r->slot->port].id;
+	cause.id = r->slot->id;
+	cause.id_len = r->slot->id_len;
+	cause.key = load_be64(p);
+	cause.sa_key = load_be64(p + 8);
+	iscsip__disk_commit(r, &cause, prout_committed);
 }
 
 /* --- REGISTER, REGISTER AND IGNORE EXISTING KEY --------------------------------------------------------------- */
 
-/* The TransportIDs of SPEC_I_PT: answers how many, or -1 where the list is no good; the command has then failed. */
-static int spec_ids(struct disk_req *r, const uint8_t *p)
+/* Ports that are known by this name: of open nexus, and of registrations. Stops at two, which is too many. */
+static unsigned ports_of_name(const struct disk_req *r, const uint8_t *id, size_t len)
 {
-	uint32_t at = PROUT_LIST + 4, end;
-	int n = 0;
+	const struct iscsip_disk *d = r->disk;
+	const uint8_t *found = NULL;
+	size_t found_len = 0;
+	uint32_t i;
 
-	if (!(p[20] & SPEC_I_PT))
-		return 0;
-	if (r->take < at || (end = at + load_be32(p + PROUT_LIST)) > r->take || end < at) {
-		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_PARAMETER_LIST_LENGTH);
-		return -1;
-	}
-	while (at < end) {
-		size_t len = iscsip_transport_id_length(p + at, end - at);
+	for (i = 0; i < d->slots_used + d->cfg.max_registrations; i++) {
+		const struct disk_slot *slot = i < d->slots_used ? &d->slots[i] : NULL;
+		const struct disk_reg *g = slot ? NULL : iscsip__disk_reg_of(r->lun, i - d->slots_used, REG_NOW);
+		const uint8_t *other = slot ? slot->id : g ? g->id : NULL;
+		size_t n = slot ? slot->id_len : g ? g->id_len : 0;
 
-		if (len == 0 || len > r->disk->cfg.transport_id_max) {
-			iscsip__disk_fail_parameter(r, at, 7);
-			return -1;
-		}
-		at += (uint32_t)len;
-		n++;
+		if (!other || !iscsip__disk_id_equal(other, n, id, len))
+			continue;
+		if (found && !iscsip__disk_id_equal(other, n, found, found_len))
+			return 2;
+		found = other;
+		found_len = n;
 	}
-	return n;
+	return found != NULL;
 }
 
-static bool register_port(struct disk_req *r, const uint8_t *id, size_t len, bool all_ports, uint64_t key)
+/*
+ * Length of the TransportID at @p, or 0 where it names no port that could log in here: not of this transport, or a bare name
+ * that stands for several ports (SPC-4 7.6.4.6).
+ */
+static size_t port_id(const struct disk_req *r, const uint8_t *p, size_t n)
+{
+	size_t len = iscsip_transport_id_length(p, n);
+
+	if (len == 0 || len > r->disk->cfg.transport_id_max || (p[0] & 0x0f) != (r->slot->id[0] & 0x0f))
+		return 0;
+	if ((p[0] & 0x0f) == 5 && (p[0] & 0xc0) == 0 && ports_of_name(r, p, len) > 1)
+		return 0;
+	return len;
+}
+
+/* The list of SPEC_I_PT in the parameters is one that can be; else the command has failed. */
+static bool spec_ids_valid(struct disk_req *r, const uint8_t *p)
+{
+	uint32_t at = PROUT_IDS, end;
+
+	if (r->take < at || load_be32(p + PROUT_LIST) > r->take - at) {
+		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_PARAMETER_LIST_LENGTH);
+		return false;
+	}
+	for (end = at + load_be32(p + PROUT_LIST); at < end;) {
+		size_t len = port_id(r, p + at, end - at);
+
+		if (len == 0) {
+			iscsip__disk_fail_parameter(r, at, 7);
+			return false;
+		}
+		at += (uint32_t)len;
+	}
+	return true;
+}
+
+enum registered { REGISTERED_OK, REGISTERED_FULL, REGISTERED_OTHERWISE };
+
+/*
+ * One initiator port at the port that the command came in by, or at all. The command's own registrations take the new key;
+ * another's that has a key of its own keeps it, and nobody is registered then (SPC-4 6.16.3: all or none).
+ */
+static enum registered register_id(struct disk_req *r, const uint8_t *id, size_t len, bool all_ports, uint64_t key, bool own)
 {
 	const struct iscsip_disk *d = r->disk;
 	unsigned i;
 
-	if (!all_ports)
-		return iscsip__disk_reg_add(r->lun, id, len, d->ports[r->slot->port].id, key) != NULL;
-	for (i = 0; i < d->cfg.port_count; i++)
-		if (!iscsip__disk_reg_add(r->lun, id, len, d->ports[i].id, key))
+	for (i = 0; i < d->cfg.port_count; i++) {
+		const struct disk_reg *g;
+
+		if (!all_ports && i != r->slot->port)
+			continue;
+		g = iscsip__disk_draft_find(r->lun, id, len, d->ports[i].id);
+		if (g && !own && g->next_key != key)
+			return REGISTERED_OTHERWISE;
+		if (!iscsip__disk_draft_add(r->lun, id, len, d->ports[i].id, key))
+			return REGISTERED_FULL;
+	}
+	return REGISTERED_OK;
+}
+
+static bool register_full(struct disk_req *r)
+{
+	iscsip__disk_draft_drop(r->lun);
+	iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INSUFFICIENT_REGISTRATIONS);
+	return false;
+}
+
+static bool register_all(struct disk_req *r, const uint8_t *p, uint64_t key)
+{
+	bool all_ports = p[20] & ALL_TG_PT;
+	uint32_t at = PROUT_IDS, end = p[20] & SPEC_I_PT ? at + load_be32(p + PROUT_LIST) : at;
+	enum registered how;
+
+	if (register_id(r, r->slot->id, r->slot->id_len, all_ports, key, true) != REGISTERED_OK)
+		return register_full(r);
+	while (at < end) {
+		size_t len = iscsip_transport_id_length(p + at, end - at);
+
+		how = register_id(r, p + at, len, all_ports, key, false);
+		if (how == REGISTERED_FULL)
+			return register_full(r);
+		if (how == REGISTERED_OTHERWISE) {
+			iscsip__disk_draft_drop(r->lun);
+			iscsip__disk_fail_parameter(r, at, 7);
 			return false;
-	return true;
-}
-
-static unsigned free_registrations(const struct iscsip_disk *d)
-{
-	unsigned i, n = 0;
-
-	for (i = 0; i < d->cfg.max_registrations; i++)
-		n += d->regs[i].lun == 0;
-	return n;
-}
-
-/* There is room for the registrations, in the table and in what is saved. */
-static bool register_fits(struct disk_req *r, uint8_t flags, unsigned more)
-{
-	if (flags & ALL_TG_PT)
-		more *= r->disk->cfg.port_count;
-	if (more > free_registrations(r->disk) ||
-	    ((flags & APTPL) && iscsip__disk_pr_bytes(r->lun, more) > r->disk->cfg.buffer_size)) {
-		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INSUFFICIENT_REGISTRATIONS);
-		return false;
+		}
+		at += (uint32_t)len;
 	}
 	return true;
 }
 
-static void register_new(struct disk_req *r, const uint8_t *p, uint64_t key, int ids)
+static void unregister_one(struct disk_lun *lun, struct disk_reg *g)
 {
-	bool all_ports = p[20] & ALL_TG_PT;
-	uint32_t at = PROUT_LIST + 4;
+	bool held = iscsip__disk_is_holder(lun, (unsigned)(g - lun->disk->regs) + 1);
 
-	register_port(r, r->slot->id, r->slot->id_len, all_ports, key);
-	while (ids-- > 0) {
-		size_t len = iscsip_transport_id_length(p + at, r->take - at);
+	iscsip__disk_draft_remove(lun, g);
+	if (held && (!iscsip__disk_all_registrants(&lun->now) || lun->next.regs == 0))
+		iscsip__disk_draft_release(lun);
+}
 
-		register_port(r, p + at, len, all_ports, key);
-		at += (uint32_t)len;
+static void unregister(struct disk_req *r, bool all_ports)
+{
+	const struct iscsip_disk *d = r->disk;
+	unsigned i;
+
+	unregister_one(r->lun, &r->disk->regs[r->itl->reg - 1]);
+	for (i = 0; i < d->cfg.port_count && all_ports; i++) {
+		struct disk_reg *g = iscsip__disk_draft_find(r->lun, r->slot->id, r->slot->id_len, d->ports[i].id);
+
+		if (g && g->sides & REG_NEXT)
+			unregister_one(r->lun, g);
 	}
 }
 
 static void prout_register(struct disk_req *r, const uint8_t *p)
 {
 	struct disk_lun *lun = r->lun;
-	uint64_t key = load_be64(p), new_key = load_be64(p + 8);
+	uint64_t new_key = load_be64(p + 8);
 	unsigned own = r->itl->reg;
-	bool was = lun->aptpl;
-	int ids;
 
-	if (r->op->sa == PROUT_REGISTER && key != (own ? r->disk->regs[own - 1].key : 0)) {
+	if (r->op->sa == PROUT_REGISTER && load_be64(p) != own_key(r)) {
 		iscsip__disk_conflict(r);
 		return;
 	}
@@ -253,20 +221,20 @@ static void prout_register(struct disk_req *r, const uint8_t *p)
 		iscsip__disk_fail_parameter(r, 20, 3);
 		return;
 	}
-	ids = spec_ids(r, p);
-	if (ids < 0 || (new_key && !register_fits(r, p[20], own ? 0 : (unsigned)ids + 1)))
+	if (p[20] & SPEC_I_PT && !spec_ids_valid(r, p))
 		return;
-	if (new_key == 0 && own)
-		unregister(lun, own, r->slot);
-	else if (new_key && own && !(p[20] & ALL_TG_PT))
-		r->disk->regs[own - 1].key = new_key;
-	else if (new_key)
-		register_new(r, p, new_key, ids);
-	if (new_key || own)
-		lun->pr_generation++;
-	lun->aptpl = (p[20] & APTPL) != 0;
-	iscsip__disk_match_lun(lun);
-	prout_done(r, was);
+	if (!new_key && !own) {
+		iscsip__disk_good(r); /* nothing to take back: nothing is done, not even with APTPL (SPC-4 table 54) */
+		return;
+	}
+	iscsip__disk_draft_begin(lun);
+	if (!new_key)
+		unregister(r, p[20] & ALL_TG_PT);
+	else if (!register_all(r, p, new_key))
+		return;
+	lun->next.generation++;
+	lun->next.aptpl = p[20] & APTPL;
+	prout_commit(r);
 }
 
 /* --- RESERVE, RELEASE, CLEAR ---------------------------------------------------------------------------------- */
@@ -276,13 +244,17 @@ static void prout_reserve(struct disk_req *r)
 	struct disk_lun *lun = r->lun;
 	uint8_t type = r->cdb[2] & 0x0f;
 
-	if (lun->pr_type && (!iscsip__disk_is_holder(lun, r->itl->reg) || lun->pr_type != type)) {
+	if (lun->now.type && (!iscsip__disk_is_holder(lun, r->itl->reg) || lun->now.type != type)) {
 		iscsip__disk_conflict(r);
 		return;
 	}
-	if (!lun->pr_type)
-		reservation_set(lun, type, r->itl->reg);
-	prout_done(r, lun->aptpl);
+	if (lun->now.type) {
+		iscsip__disk_good(r);
+		return;
+	}
+	iscsip__disk_draft_begin(lun);
+	iscsip__disk_draft_reserve(lun, type, r->itl->reg);
+	prout_commit(r);
 }
 
 static void prout_release(struct disk_req *r)
@@ -293,39 +265,62 @@ static void prout_release(struct disk_req *r)
 		iscsip__disk_good(r);
 		return;
 	}
-	if (lun->pr_type != (r->cdb[2] & 0x0f) || r->cdb[2] >> 4) {
+	if (lun->now.type != (r->cdb[2] & 0x0f) || r->cdb[2] >> 4) {
 		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INVALID_RELEASE);
 		return;
 	}
-	reservation_release(lun, r->slot);
-	prout_done(r, lun->aptpl);
+	iscsip__disk_draft_begin(lun);
+	iscsip__disk_draft_release(lun);
+	prout_commit(r);
+}
+
+/* Takes the registrations with @key (0: every one) out of the draft, but for the command's own where it is to stay. */
+static void remove_keys(struct disk_req *r, uint64_t key, bool own_too)
+{
+	unsigned i;
+
+	for (i = 0; i < r->disk->cfg.max_registrations; i++) {
+		struct disk_reg *g = iscsip__disk_reg_of(r->lun, i, REG_NEXT);
+
+		if (g && (key == 0 || g->key == key) && (own_too || i + 1 != r->itl->reg))
+			iscsip__disk_draft_remove(r->lun, g);
+	}
 }
 
 static void prout_clear(struct disk_req *r)
 {
 	struct disk_lun *lun = r->lun;
-	unsigned i;
 
-	tell_registered(lun, r->slot, UA_RES_PREEMPTED);
-	for (i = 1; i <= r->disk->cfg.max_registrations; i++)
-		if (r->disk->regs[i - 1].lun == lun->index + 1)
-			iscsip__disk_reg_drop(lun, i);
-	reservation_set(lun, 0, 0);
-	lun->pr_generation++;
-	prout_done(r, lun->aptpl);
+	iscsip__disk_draft_begin(lun);
+	remove_keys(r, 0, true);
+	iscsip__disk_draft_release(lun);
+	lun->next.generation++;
+	prout_commit(r);
 }
 
 /* --- PREEMPT, PREEMPT AND ABORT (SPC-4 5.7.11.4) -------------------------------------------------------------- */
+
+static bool key_registered(const struct disk_req *r, uint64_t key)
+{
+	unsigned i;
+
+	for (i = 0; i < r->disk->cfg.max_registrations; i++) {
+		const struct disk_reg *g = iscsip__disk_reg_of(r->lun, i, REG_NOW);
+
+		if (g && g->key == key)
+			return true;
+	}
+	return false;
+}
 
 static void prout_preempt(struct disk_req *r, const uint8_t *p)
 {
 	struct disk_lun *lun = r->lun;
 	uint64_t key = load_be64(p + 8);
-	uint8_t old = lun->pr_type, type = r->cdb[2] & 0x0f;
-	bool all = iscsip__disk_all_registrants(lun);
-	bool takes = old && (all ? key == 0 : key == r->disk->regs[lun->pr_holder - 1].key);
+	bool all = iscsip__disk_all_registrants(&lun->now);
+	bool takes = lun->now.type && (all ? key == 0 : key == r->disk->regs[lun->now.holder - 1].key);
 
-	if (key == 0 && !(old && all)) {
+	if (key == 0 && !all) {
 		iscsip__disk_fail_parameter(r, 8, 7);
 		return;
 	}
@@ -333,15 +328,12 @@ static void prout_preempt(struct disk_req *r, const uint8_t *p)
 		iscsip__disk_conflict(r);
 		return;
 	}
-	preempt_keys(r, key);
-	if (takes) {
-		reservation_set(lun, type, r->itl->reg);
-		/* who stays registered learns that it is another reservation now */
-		if (old != type)
-			tell_registered(lun, r->slot, UA_RES_RELEASED);
-	}
-	lun->pr_generation++;
-	prout_done(r, lun->aptpl);
+	iscsip__disk_draft_begin(lun);
+	remove_keys(r, key, false);
+	if (takes)
+		iscsip__disk_draft_reserve(lun, r->cdb[2] & 0x0f, r->itl->reg);
+	lun->next.generation++;
+	prout_commit(r);
 }
 
 /* --- REGISTER AND MOVE (SPC-4 5.7.8, 6.16.4) ------------------------------------------------------------------ */
@@ -356,13 +348,13 @@ static bool port_known(const struct iscsip_disk *d, uint16_t port)
 	return false;
 }
 
-/* The port to move to; false: refused. */
-static bool move_fits(struct disk_req *r, const uint8_t *p)
+/* The parameters name a port to move to; false: refused. */
+static bool move_valid(struct disk_req *r, const uint8_t *p)
 {
 	uint16_t port = load_be16(p + 18);
 	size_t len = load_be32(p + 20);
 
-	if (r->take < PROUT_LIST + len) {
+	if (r->take - PROUT_LIST < len) {
 		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_PARAMETER_LIST_LENGTH);
 		return false;
 	}
@@ -370,42 +362,57 @@ static bool move_fits(struct disk_req *r, const uint8_t *p)
 		iscsip__disk_fail_parameter(r, load_be64(p + 8) ? 18 : 8, 7);
 		return false;
 	}
-	if (len > r->disk->cfg.transport_id_max || iscsip_transport_id_length(p + PROUT_LIST, len) != len ||
+	if (port_id(r, p + PROUT_LIST, len) != len || len == 0 ||
 	    (port == r->disk->ports[r->slot->port].id &&
 	     iscsip__disk_id_equal(p + PROUT_LIST, len, r->slot->id, r->slot->id_len))) {
 		iscsip__disk_fail_parameter(r, PROUT_LIST, 7);
 		return false;
 	}
-	return register_fits(r, p[17] & APTPL, 1);
+	return true;
 }
 
 static void prout_move(struct disk_req *r, const uint8_t *p)
 {
 	struct disk_lun *lun = r->lun;
-	const struct disk_reg *to;
-	unsigned own = r->itl->reg;
-	bool was = lun->aptpl;
+	struct disk_reg *to;
 
-	if (!iscsip__disk_is_holder(lun, own) || iscsip__disk_all_registrants(lun)) {
+	if (!iscsip__disk_is_holder(lun, r->itl->reg) || iscsip__disk_all_registrants(&lun->now)) {
 		iscsip__disk_conflict(r);
 		return;
 	}
-	if (!move_fits(r, p))
+	if (!move_valid(r, p))
 		return;
-	to = iscsip__disk_reg_add(lun, p + PROUT_LIST, load_be32(p + 20), load_be16(p + 18), load_be64(p + 8));
-	reservation_set(lun, lun->pr_type, (unsigned)(to - r->disk->regs) + 1);
+	iscsip__disk_draft_begin(lun);
+	to = iscsip__disk_draft_add(lun, p + PROUT_LIST, load_be32(p + 20), load_be16(p + 18), load_be64(p + 8));
+	if (!to) {
+		register_full(r);
+		return;
+	}
+	iscsip__disk_draft_reserve(lun, lun->now.type, (uint16_t)(to - r->disk->regs + 1));
 	if (p[17] & MOVE_UNREG)
-		iscsip__disk_reg_drop(lun, own);
-	lun->pr_generation++;
-	lun->aptpl = (p[17] & APTPL) != 0;
-	iscsip__disk_match_lun(lun);
-	prout_done(r, was);
+		iscsip__disk_draft_remove(lun, &r->disk->regs[r->itl->reg - 1]);
+	lun->next.generation++;
+	lun->next.aptpl = p[17] & APTPL;
+	prout_commit(r);
 }
 
 /* --- the command ---------------------------------------------------------------------------------------------- */
 
-static void prout_act(struct disk_req *r, const uint8_t *p)
+static bool registers(const struct disk_req *r)
 {
+	return r->op->sa == PROUT_REGISTER || r->op->sa == PROUT_REGISTER_AND_IGNORE;
+}
+
+/* No other change is under way: the state in force is what the command is judged on. */
+static void prout_judge(struct disk_req *r)
+{
+	const uint8_t *p = iscsip__disk_parameter(r);
+
+	/* RESERVE and persistent reservations exclude each other (SPC-2 5.5.1), and one may have come since */
+	if (r->lun->reserved || (!registers(r) && (!r->itl->reg || own_key(r) != load_be64(p)))) {
+		iscsip__disk_conflict(r);
+		return;
+	}
 	switch (r->op->sa) {
 	case PROUT_REGISTER:
 	case PROUT_REGISTER_AND_IGNORE:
@@ -429,31 +436,27 @@ static void prout_act(struct disk_req *r, const uint8_t *p)
 	}
 }
 
+/* What the parameter list has that no state could make right. */
 static void prout_given(struct disk_req *r)
 {
 	const uint8_t *p = iscsip__disk_parameter(r);
-	uint8_t sa = r->op->sa;
-	bool registers = sa == PROUT_REGISTER || sa == PROUT_REGISTER_AND_IGNORE;
-	bool aptpl = sa == PROUT_REGISTER_AND_MOVE ? p[17] & APTPL : registers && p[20] & APTPL;
+	bool move = r->op->sa == PROUT_REGISTER_AND_MOVE;
+	bool aptpl = move ? p[17] & APTPL : registers(r) && p[20] & APTPL;
 
 	if (aptpl && !r->lun->ops->commit) {
-		iscsip__disk_fail_parameter(r, sa == PROUT_REGISTER_AND_MOVE ? 17 : 20, 0);
+		iscsip__disk_fail_parameter(r, move ? 17 : 20, 0);
 		return;
 	}
 	/* SPEC_I_PT makes sense in REGISTER only; without it the list has one length (SPC-4 6.16.3) */
-	if (!registers && sa != PROUT_REGISTER_AND_MOVE && p[20] & SPEC_I_PT) {
+	if (!registers(r) && !move && p[20] & SPEC_I_PT) {
 		iscsip__disk_fail_parameter(r, 20, 3);
 		return;
 	}
-	if (sa != PROUT_REGISTER_AND_MOVE && !(p[20] & SPEC_I_PT) && r->take != PROUT_LIST) {
+	if (!move && !(p[20] & SPEC_I_PT) && r->take != PROUT_LIST) {
 		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_PARAMETER_LIST_LENGTH);
 		return;
 	}
-	if (!registers && (!r->itl->reg || r->disk->regs[r->itl->reg - 1].key != load_be64(p))) {
-		iscsip__disk_conflict(r);
-		return;
-	}
-	prout_act(r, p);
+	iscsip__disk_change(r, prout_judge);
 }
 
 /* Scope and type of those service actions that look at them. */
@@ -485,7 +488,7 @@ void iscsip__disk_persistent_out(struct disk_req *r)
 
 	r->out_total = len;
 	if (r->lun->reserved) {
-		iscsip__disk_conflict(r); /* RESERVE and persistent reservations exclude each other (SPC-2 5.5.1) */
+		iscsip__disk_conflict(r);
 		return;
 	}
 	if (!type_valid(r))

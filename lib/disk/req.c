@@ -150,6 +150,8 @@ void iscsip__disk_drive(struct disk_req *r)
 		r->flags &= ~(uint32_t)RQ_READY;
 		if (r->flags & RQ_ABORTED)
 			iscsip__disk_finish(r, ISCSIP_STATUS_TASK_ABORTED, 0);
+		else if (r->flags & RQ_LOST)
+			iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_LUN_NOT_SUPPORTED);
 		else
 			r->step(r);
 	}
@@ -229,12 +231,11 @@ static void unqueue(struct disk_req **head, struct disk_req **tail, struct disk_
 		*tail = before;
 }
 
-/* The transport, or the device server itself, gave the command up. It ends as soon as nothing works for it. */
-void iscsip__disk_aborted(struct disk_req *r)
+/* It ends as soon as nothing works for it. */
+static void give_up(struct disk_req *r)
 {
 	struct iscsip_disk *d = r->disk;
 
-	r->flags |= RQ_ABORTED;
 	if (r->state == REQ_DORMANT) {
 		r->lun->dormant--;
 		r->state = REQ_RUN;
@@ -246,13 +247,31 @@ void iscsip__disk_aborted(struct disk_req *r)
 		unqueue(&d->wait_head, &d->wait_tail, r);
 	if (r->flags & RQ_YIELD)
 		unqueue(&d->yield_head, &d->yield_tail, r);
+	if (r->flags & RQ_WAIT_CHANGE)
+		unqueue(&r->lun->change_head, &r->lun->change_tail, r);
 	if (r->flags & RQ_WAIT_QUIET)
 		d->quiet_waiters--;
 	if (r->partner)
 		r->partner->partner = NULL;
 	r->partner = NULL;
-	r->flags &= ~(uint32_t)(RQ_WAIT_MEMORY | RQ_YIELD | RQ_WAIT_QUIET);
+	r->flags &= ~(uint32_t)(RQ_WAIT_MEMORY | RQ_YIELD | RQ_WAIT_CHANGE | RQ_WAIT_QUIET);
 	iscsip__disk_resume(r);
+}
+
+/* The transport, or the device server itself, gave the command up. */
+void iscsip__disk_aborted(struct disk_req *r)
+{
+	r->flags |= RQ_ABORTED;
+	give_up(r);
+}
+
+/* Its unit is being removed: it ends with a status that says so. Data that was given before is sent first. */
+void iscsip__disk_lose(struct disk_req *r)
+{
+	if ((r->state != REQ_RUN && r->state != REQ_DORMANT) || r->flags & (RQ_ABORTED | RQ_LOST | RQ_JOB))
+		return;
+	r->flags |= RQ_LOST;
+	give_up(r);
 }
 
 void iscsip__disk_kill(struct disk_req *r)
@@ -302,8 +321,11 @@ void iscsip__disk_settle(struct iscsip_disk *d)
 			d->kick_luns = lun->kick_next;
 			lun->kicked = false;
 			iscsip__disk_order_run(lun);
+			iscsip__disk_change_next(lun);
 		}
 		iscsip__disk_tmf_settle(d);
+		if (d->tickets)
+			iscsip__disk_tickets_settle(d);
 		if (d->quiet_waiters)
 			wake_quiet(d);
 	}

@@ -331,6 +331,8 @@ struct rig_cmd *rig_run(struct rig *r, int nexus, uint32_t lun, const uint8_t *c
 
 static bool rig_touches(const struct rig_unit *u, const struct iscsip_storage_req *q)
 {
+	if (q->op == ISCSIP_STORAGE_COMMIT)
+		return u->fail != 0; /* its offset is no place on the medium */
 	return u->fail && u->fail_at >= q->offset && (u->fail_at < q->offset + q->len || q->len == 0);
 }
 
@@ -369,6 +371,9 @@ static void unit_status(struct rig_unit *u, struct iscsip_storage_req *q)
 
 static void unit_serve(struct rig_unit *u, struct iscsip_storage_req *q)
 {
+	size_t at = 0;
+	int i;
+
 	switch (q->op) {
 	case ISCSIP_STORAGE_READ:
 		unit_copy(u, q, false);
@@ -394,8 +399,10 @@ static void unit_serve(struct rig_unit *u, struct iscsip_storage_req *q)
 	case ISCSIP_STORAGE_COMMIT:
 		u->saves++;
 		u->saved_len = (size_t)q->len;
-		if (q->len)
-			memcpy(u->saved, q->vec[0].base, (size_t)q->len);
+		assert_true(q->len <= sizeof u->saved);
+		for (i = 0; i < q->cnt; at += q->vec[i++].len)
+			memcpy(u->saved + at, q->vec[i].base, q->vec[i].len);
+		assert_int_equal(at, q->len);
 		break;
 	default:
 		break;
@@ -429,13 +436,29 @@ static void unit_request(void *user, struct iscsip_storage_req *q)
 	iscsip_storage_done(q, ISCSIP_STORAGE_OK);
 }
 
-static int rig_storage_answer(struct rig *r, int i)
+static struct iscsip_storage_req *rig_pending_take(struct rig *r, int i)
 {
 	struct iscsip_storage_req *q = r->pending[i];
-	struct rig_unit *u = q->user[0];
 
 	memmove(r->pending + i, r->pending + i + 1, sizeof r->pending[0] * (size_t)(r->pending_cnt - i - 1));
 	r->pending_cnt--;
+	return q;
+}
+
+void rig_storage_end(struct rig *r, int i, enum iscsip_storage_result result)
+{
+	struct iscsip_storage_req *q = rig_pending_take(r, i);
+
+	if (result == ISCSIP_STORAGE_OK)
+		unit_serve(q->user[0], q);
+	iscsip_storage_done(q, result);
+}
+
+static int rig_storage_answer(struct rig *r, int i)
+{
+	struct iscsip_storage_req *q = rig_pending_take(r, i);
+	struct rig_unit *u = q->user[0];
+
 	if (rig_touches(u, q)) {
 		q->error_offset = u->fail_at;
 		iscsip_storage_done(q, u->fail);

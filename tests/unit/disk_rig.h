@@ -90,6 +90,7 @@ bool rig_step(struct rig *r);
 void rig_pump(struct rig *r);
 int rig_storage_run(struct rig *r);
 int rig_storage_run_reversed(struct rig *r);
+void rig_storage_end(struct rig *r, int i, enum iscsip_storage_result result); /* answers request @i of those that wait */
 void rig_release(struct rig_cmd *c);
 
 /* A whole command, until its end. The answer stays until the next one of the rig. */

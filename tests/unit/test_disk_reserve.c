@@ -584,10 +584,10 @@ static void aptpl_lets_reservations_outlive_the_device(void **state)
 	lun.saved_len = len;
 	for (i = 0; i < len; i++) {
 		saved[i] ^= 0x10;
-		assert_int_equal(rig_add_unit(r, 0, RIG_SYNC, &lun), ISCSIP_EINVAL);
+		assert_int_equal(rig_add_unit(r, 0, RIG_SYNC, &lun), ISCSIP_EDATA);
 		saved[i] ^= 0x10;
 		lun.saved_len = i;
-		assert_int_equal(rig_add_unit(r, 0, RIG_SYNC, &lun), ISCSIP_EINVAL);
+		assert_int_equal(rig_add_unit(r, 0, RIG_SYNC, &lun), ISCSIP_EDATA);
 		lun.saved_len = len;
 	}
 	assert_int_equal(rig_add_unit(r, 0, RIG_SYNC, &lun), ISCSIP_OK);
