@@ -44,6 +44,7 @@ static void acceptable(struct watch *w, uint32_t events)
 static void listen_on(unsigned portal)
 {
 	struct portal *p = &server.portals[portal];
+	socklen_t len = sizeof p->address;
 	char text[NET_TEXT_MAX + 8];
 	unsigned t;
 
@@ -58,8 +59,8 @@ static void listen_on(unsigned portal)
 			die("epoll: %s", strerror(errno));
 		snprintf(text, sizeof text, "%s", p->shown); /* port 0 was chosen by the first */
 	}
-	snprintf(p->port, sizeof p->port, "%s", strrchr(p->shown, ':') + 1);
-	p->any = strncmp(p->shown, "0.0.0.0:", 8) == 0 || strncmp(p->shown, "[::]:", 5) == 0;
+	if (getsockname(listeners[0][portal].watch.fd, (void *)&p->address, &len))
+		die("cannot listen on %s: %s", p->shown, strerror(errno));
 }
 
 /* --- signals --- */
@@ -96,16 +97,15 @@ static void begin_to_close(void)
 static void signalled(struct watch *w, uint32_t events)
 {
 	struct signalfd_siginfo si;
-	struct device *d;
 
 	(void)events;
 	while (read(w->fd, &si, sizeof si) == sizeof si) {
 		if (si.ssi_signo == SIGUSR1)
-			stats_print();
-		else if (si.ssi_signo != SIGHUP)
+			stats_ask();
+		else if (si.ssi_signo == SIGHUP)
+			devices_reload();
+		else
 			begin_to_close();
-		for (d = si.ssi_signo == SIGHUP ? server.devices : NULL; d; d = d->next)
-			loop_post(d->loop, &d->reload);
 	}
 	if (server.pcap)
 		pcap_flush(server.pcap);
@@ -130,6 +130,31 @@ static void watch_signals(void)
 
 /* --- start and end --- */
 
+/* Whose values they are: the options before the first --target, or after one, are held to the same. */
+static void check_offer(const struct iscsip_offer *offer, const char *whose)
+{
+	struct iscsip_config probe = server.config;
+
+	probe.offer = offer;
+	if (iscsip_config_check(&probe))
+		usage_error("%s: --set: the values set do not fit each other", whose);
+}
+
+/* Connections and sessions have the room that the most demanding target needs. */
+static void configure_offers(void)
+{
+	static struct iscsip_offer room;
+	const struct device *d;
+
+	room = server.offer;
+	check_offer(&server.offer, "discovery, before the first --target");
+	for (d = server.devices; d; d = d->next) {
+		check_offer(&d->offer, d->name);
+		room.data_pdu_in_order = room.data_pdu_in_order && d->offer.data_pdu_in_order;
+	}
+	server.config.offer = &room;
+}
+
 static void configure(void)
 {
 	iscsip_config_init(&server.config, sizeof server.config);
@@ -148,8 +173,7 @@ static void configure(void)
 	server.config.limits.max_tx_pdus = 64;
 	server.config.nop_interval_ms = 30000;
 	server.config.nop_timeout_ms = 30000;
-	if (iscsip_config_check(&server.config))
-		usage_error("the values set do not fit each other");
+	configure_offers();
 	server.conn_size = iscsip_target_conn_size(&server.config);
 	server.session_size = iscsip_target_session_size(&server.config);
 	server.login_size = iscsip_login_size(&server.config);
@@ -190,6 +214,8 @@ int main(int argc, char **argv)
 
 	program_begin("iscsi-target", false);
 	server.threads = 1;
+	if (pthread_mutex_init(&server.discovery_lock, NULL))
+		die("cannot make a lock");
 	server.started_us = clock_us();
 	iscsip_offer_init_target(&server.offer);
 	net_many();
@@ -199,6 +225,7 @@ int main(int argc, char **argv)
 		if (loop_init(&server.loops[i]))
 			die("event loop: %s", strerror(errno));
 	watch_signals();
+	messages_apart();
 	devices_open();
 	for (i = 0; i < server.portal_count; i++)
 		listen_on(i);

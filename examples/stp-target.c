@@ -36,6 +36,7 @@
 #define MAX_SILENT 512u
 #define MAX_LEAVING 1024u
 #define CLOSING_MS 1500u
+#define STALL_MS 30000u
 
 struct unit {
 	struct unit *next;
@@ -195,6 +196,8 @@ static int client_open(struct client *c, int fd)
 	if (iscsip_frame_target_init(&c->conn, c->mem, server.conn_size, &server.config, &server.device, server.disk, c,
 				     server.loop.now))
 		die("the connection could not be made");
+	c->wire.who = c->name;
+	c->wire.stall_ms = STALL_MS;
 	c->wire.closing = wire_closing;
 	c->wire.freed = wire_freed;
 	if (wire_open(&c->wire, &server.loop, fd, &wire_frame, c->conn))
@@ -339,12 +342,16 @@ static void disk_open(void)
 static void take_over_sizes(void)
 {
 	struct unit *u;
+	int err;
 
 	for (u = server.units; u; u = u->next) {
 		if (!backing_resized(u->backing))
 			continue;
 		tell("LUN %u: now %llu bytes", u->lun, (unsigned long long)u->backing->size);
-		(void)iscsip_disk_lun_resize(server.disk, u->lun, u->backing->size / u->backing->block_size);
+		err = iscsip_disk_lun_resize(server.disk, u->lun, u->backing->size / u->backing->block_size);
+		if (err)
+			complain("LUN %u (%s): its new size of %llu bytes is not taken: %s", u->lun, u->text,
+				 (unsigned long long)u->backing->size, iscsip_strerror(err));
 	}
 }
 
@@ -356,10 +363,18 @@ static void stats_print(void)
 	const char *comma = "";
 	const struct unit *u;
 	struct wire *w;
+	char *line = NULL;
+	size_t len;
+	FILE *f = open_memstream(&line, &len);
+
+	if (!f) {
+		complain("no memory for the counters");
+		return;
+	}
 
 	for (w = server.loop.wires; w; w = w->next)
 		add_stats(&sum, client_of_wire(w)->conn);
-	printf("{\"seconds\":%.3f,\"clients\":%u,\"connections\":%llu,\"refused_connections\":%llu,\"exchanges\":%llu,"
+	fprintf(f, "{\"seconds\":%.3f,\"clients\":%u,\"connections\":%llu,\"refused_connections\":%llu,\"exchanges\":%llu,"
 	       "\"refused_commands\":%llu,\"rx_bytes\":%llu,\"tx_bytes\":%llu,\"rx_frames\":%llu,\"tx_frames\":%llu,"
 	       "\"read_bytes\":%llu,\"write_bytes\":%llu,\"luns\":[",
 	       (double)(clock_us() - server.started_us) / 1e6, server.clients, (unsigned long long)server.connections,
@@ -371,12 +386,14 @@ static void stats_print(void)
 
 		if (iscsip_disk_lun_stats(server.disk, u->lun, &st))
 			continue;
-		printf("%s{\"lun\":%u,\"bytes\":%llu,\"commands\":%llu,\"errors\":%llu}", comma, u->lun,
+		fprintf(f, "%s{\"lun\":%u,\"bytes\":%llu,\"commands\":%llu,\"errors\":%llu}", comma, u->lun,
 		       (unsigned long long)u->backing->size, (unsigned long long)st.commands, (unsigned long long)st.errors);
 		comma = ",";
 	}
-	printf("]}\n");
-	fflush(stdout);
+	fprintf(f, "]}\n");
+	if (fclose(f) == 0)
+		say(line, len);
+	free(line);
 }
 
 /* --- signals --- */
@@ -468,17 +485,17 @@ static void help(void)
 static void add_lun(char *text)
 {
 	struct unit *u = need(sizeof *u), **at = &server.units;
-	char *end;
-	unsigned long lun = strtoul(text, &end, 10);
+	char *backing = text + strcspn(text, "=") + 1;
+	unsigned long lun = strtoul(text, NULL, 10);
 
-	if (end == text || *end != '=' || lun > 255)
+	if (!option_lun(text))
 		usage_error("--lun: '%s' is not N=BACKING with N from 0 to 255", text);
 	for (; *at; at = &(*at)->next)
 		if ((*at)->lun == lun)
 			usage_error("--lun: LUN %lu is named twice", lun);
 	u->lun = (uint32_t)lun;
-	u->text = end + 1;
-	u->backing = backing_open(end + 1);
+	u->text = backing;
+	u->backing = backing_open(backing);
 	*at = u;
 }
 
@@ -521,7 +538,7 @@ static void take(int opt, char *arg)
 			(uint32_t)option_size_upto("--standing-grant", arg, server.config.limits.max_burst);
 		break;
 	case OPT_PCAP:
-		server.pcap = pcap_create(arg);
+		server.pcap = pcap_create_apart(arg);
 		break;
 	case OPT_STATS:
 		server.stats = true;
@@ -600,6 +617,7 @@ int main(int argc, char **argv)
 	if (loop_init(&server.loop))
 		die("event loop: %s", strerror(errno));
 	watch_signals();
+	messages_apart();
 	disk_open();
 	for (i = 0; i < server.portals; i++)
 		listen_on(i);

@@ -105,6 +105,9 @@ void loop_post(struct loop *l, struct post *p)
 {
 	bool first;
 
+	/* Linked in a second time it would be its own successor. */
+	if (atomic_exchange(&p->queued, true))
+		return;
 	p->next = NULL;
 	pthread_mutex_lock(&l->lock);
 	*l->posts_end = p;
@@ -129,6 +132,8 @@ static void run_posts(struct loop *l)
 	while (p) {
 		struct post *next = p->next;
 
+		/* Before it runs: what is posted from now on may be news that this run does not see. */
+		atomic_exchange(&p->queued, false);
 		p->run(p);
 		p = next;
 	}

@@ -22,9 +22,14 @@ struct watch {
 	void (*ready)(struct watch *w, uint32_t events);
 };
 
-/* Work for a loop; embedded in what it is about. */
+/*
+ * Work for a loop; embedded in what it is about, zeroed at first. One that waits in a loop's list already stays where it is: it
+ * will run, and see all that was done before it was posted again. So it may be posted however often, by any thread, to one
+ * loop at a time, and may be freed or change loops only from its own run(), or while it waits nowhere.
+ */
 struct post {
 	struct post *next;
+	atomic_bool queued;
 	void (*run)(struct post *p);
 };
 
@@ -65,7 +70,7 @@ int loop_watch(struct loop *l, struct watch *w, uint32_t events);
 void loop_change(struct loop *l, struct watch *w, uint32_t events);
 void loop_unwatch(struct loop *l, struct watch *w);
 
-/* From any thread: p->run(p) in the loop's thread. */
+/* From any thread: p->run(p) in the loop's thread, once for all posts of it until then. */
 void loop_post(struct loop *l, struct post *p);
 
 iscsip_time loop_clock(void);

@@ -93,12 +93,16 @@ void net_many(void)
 
 void net_tune(int fd)
 {
-	int one = 1;
+	/* a machine that vanished is known after a minute, where the system's own time would be two hours */
+	int one = 1, idle = 30, interval = 10, count = 3;
 
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
 void net_name(int fd, bool peer, char shown[NET_TEXT_MAX])
@@ -116,6 +120,78 @@ void net_name(int fd, bool peer, char shown[NET_TEXT_MAX])
 	v6 = strchr(host, ':') != NULL;
 	snprintf(shown, NET_TEXT_MAX, "%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
 }
+
+/* --- addresses --- */
+
+/* Its bytes, and how many; 0 for other families. A mapped v4 address is one of v4. */
+static unsigned address_bytes(const struct sockaddr_storage *a, const uint8_t **out)
+{
+	const struct sockaddr_in6 *v6 = (const void *)a;
+
+	if (a->ss_family == AF_INET) {
+		*out = (const uint8_t *)&((const struct sockaddr_in *)(const void *)a)->sin_addr;
+		return 4;
+	}
+	if (a->ss_family != AF_INET6)
+		return 0;
+	*out = v6->sin6_addr.s6_addr;
+	if (!IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+		return 16;
+	*out += 12;
+	return 4;
+}
+
+void net_wire_name(const struct sockaddr_storage *a, uint16_t port, char text[NET_TEXT_MAX])
+{
+	char host[INET6_ADDRSTRLEN];
+	const uint8_t *bytes;
+	unsigned len = address_bytes(a, &bytes);
+
+	snprintf(text, NET_TEXT_MAX, "?");
+	if (len && inet_ntop(len == 4 ? AF_INET : AF_INET6, bytes, host, sizeof host))
+		snprintf(text, NET_TEXT_MAX, len == 4 ? "%s:%u" : "[%s]:%u", host, port);
+}
+
+uint16_t net_port(const struct sockaddr_storage *a)
+{
+	if (a->ss_family == AF_INET6)
+		return ntohs(((const struct sockaddr_in6 *)(const void *)a)->sin6_port);
+	return ntohs(((const struct sockaddr_in *)(const void *)a)->sin_port);
+}
+
+bool net_is_any(const struct sockaddr_storage *a)
+{
+	static const uint8_t zeroes[16];
+	const uint8_t *bytes;
+	unsigned len = address_bytes(a, &bytes);
+
+	return len && memcmp(bytes, zeroes, len) == 0;
+}
+
+static bool is_loopback(const struct sockaddr_storage *a)
+{
+	const uint8_t *bytes;
+	unsigned len = address_bytes(a, &bytes);
+
+	return len == 4 ? bytes[0] == 127 : len && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
+}
+
+/* The number of its link, where the address holds on that alone; else 0. */
+static uint32_t link_of(const struct sockaddr_storage *a)
+{
+	const struct sockaddr_in6 *v6 = (const void *)a;
+
+	return a->ss_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr) ? v6->sin6_scope_id : 0;
+}
+
+bool net_reaches(const struct sockaddr_storage *from, const struct sockaddr_storage *to)
+{
+	if (is_loopback(to))
+		return is_loopback(from);
+	return link_of(to) == 0 || link_of(to) == link_of(from);
+}
+
+/* --- listening and connecting --- */
 
 static int listen_on(const struct addrinfo *ai, bool share)
 {
@@ -208,6 +284,7 @@ int net_connect(const char *host, const char *port, int timeout_ms, const char *
 
 bool net_parse_range(const char *text, struct net_range *r)
 {
+	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 	char host[64];
 	const char *slash = strchr(text, '/');
 	uint64_t bits;
@@ -225,29 +302,21 @@ bool net_parse_range(const char *text, struct net_range *r)
 	if (slash && !parse_number(slash + 1, 0, bits, &bits))
 		return false;
 	r->bits = (uint8_t)bits;
+	if (r->len == 16 && bits >= 96 && memcmp(r->addr, mapped, sizeof mapped) == 0) {
+		memmove(r->addr, r->addr + 12, 4);
+		r->len = 4;
+		r->bits = (uint8_t)(bits - 96);
+	}
 	return true;
 }
 
 bool net_in_range(const struct net_range *r, const struct sockaddr_storage *from)
 {
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-	const uint8_t *addr;
 	unsigned len, whole = r->bits / 8u, rest = r->bits % 8u;
+	const uint8_t *addr;
 
-	if (from->ss_family == AF_INET) {
-		addr = (const uint8_t *)&((const struct sockaddr_in *)from)->sin_addr;
-		len = 4;
-	} else if (from->ss_family == AF_INET6) {
-		addr = ((const struct sockaddr_in6 *)from)->sin6_addr.s6_addr;
-		len = 16;
-		if (r->len == 4 && memcmp(addr, mapped, sizeof mapped) == 0) {
-			addr += sizeof mapped;
-			len = 4;
-		}
-	} else {
-		return false;
-	}
-	if (len != r->len || memcmp(addr, r->addr, whole) != 0)
+	len = address_bytes(from, &addr);
+	if (len == 0 || len != r->len || memcmp(addr, r->addr, whole) != 0)
 		return false;
 	return rest == 0 || ((addr[whole] ^ r->addr[whole]) & (0xff00u >> rest) & 0xffu) == 0;
 }

@@ -37,6 +37,16 @@ void net_tune(int fd);
 /* ADDRESS:PORT of the peer, or of this end. */
 void net_name(int fd, bool peer, char shown[NET_TEXT_MAX]);
 
+/*
+ * ADDRESS:PORT as it may go over the wire: without the zone of a link-local address, whose name or number means something on this
+ * machine alone (RFC 4007 11.2); a v4 address mapped into v6 as the v4 address that it is.
+ */
+void net_wire_name(const struct sockaddr_storage *a, uint16_t port, char text[NET_TEXT_MAX]);
+uint16_t net_port(const struct sockaddr_storage *a);
+bool net_is_any(const struct sockaddr_storage *a);
+/* Whether one who came to `from` can be expected to reach `to`: not where that is another machine's loopback or another link. */
+bool net_reaches(const struct sockaddr_storage *from, const struct sockaddr_storage *to);
+
 /* ADDRESS[/BITS], v4 or v6; matching takes v4 addresses mapped into v6 as v4. */
 struct net_range {
 	uint8_t addr[16];

@@ -18,10 +18,13 @@
 #include <iscsiproto/config.h>
 #include <iscsiproto/crc32c.h>
 
+#include "outlet.h"
 #include "util.h"
 
 #define LINKTYPE_RAW 101u
 #define SEGMENT 32768u
+#define OUTLET_ROOM (8u << 20)
+#define DRAIN_MS 2000u
 #define TCP_FIN 0x01u
 #define TCP_SYN 0x02u
 #define TCP_PSH 0x08u
@@ -29,22 +32,40 @@
 
 struct pcap {
 	FILE *f;
+	struct outlet *apart; /* in place of f; NULL: f is waited for */
 	pthread_mutex_t lock;
 };
 
-struct pcap *pcap_create(const char *path)
+static struct pcap *create(const char *path, bool apart)
 {
-	const uint32_t head[6] = { 0xa1b2c3d4u, 4u << 16 | 2u, 0, 0, 65535u, LINKTYPE_RAW };
+	static const uint32_t head[6] = { 0xa1b2c3d4u, 4u << 16 | 2u, 0, 0, 65535u, LINKTYPE_RAW };
+	const struct iovec v = { (void *)(uintptr_t)head, sizeof head };
 	struct pcap *p = need(sizeof *p);
 
 	p->f = fopen(path, "wbe");
 	if (!p->f)
 		die("%s: %s", path, strerror(errno));
-	pthread_mutex_init(&p->lock, NULL);
-	fwrite(head, sizeof head, 1, p->f);
+	if (pthread_mutex_init(&p->lock, NULL))
+		die("cannot make a lock");
+	p->apart = apart ? outlet_open(fileno(p->f), OUTLET_ROOM, NULL) : NULL;
+	if (p->apart)
+		(void)outlet_put(p->apart, &v, 1); /* the first: there is room */
+	else
+		fwrite(head, sizeof head, 1, p->f);
 	return p;
 }
 
+struct pcap *pcap_create(const char *path)
+{
+	return create(path, false);
+}
+
+struct pcap *pcap_create_apart(const char *path)
+{
+	return create(path, true);
+}
+
+/* What a full disk does not take is told at the end. */
 void pcap_flush(struct pcap *p)
 {
 	fflush(p->f);
@@ -52,6 +73,12 @@ void pcap_flush(struct pcap *p)
 
 void pcap_close(struct pcap *p)
 {
+	unsigned long lost = p->apart ? outlet_drain(p->apart, DRAIN_MS) : 0;
+
+	if (lost)
+		complain("--pcap: the capture lacks %lu packets: its reader was too slow", lost);
+	if (p->apart)
+		return; /* its thread may be in the middle of a write for ever */
 	if (fflush(p->f) || ferror(p->f))
 		complain("--pcap: the capture is not whole: it could not be written");
 	fclose(p->f);
@@ -108,6 +135,22 @@ static size_t ip_header(const struct pcap_flow *f, int dir, uint8_t *at, size_t 
 	return 20;
 }
 
+/* Whole packets only: what lacks one is still a capture. */
+static void put_packet(struct pcap *p, const struct iovec v[3])
+{
+	int i;
+
+	if (p->apart) {
+		(void)outlet_put(p->apart, v, 3); /* it counts what it loses */
+		return;
+	}
+	pthread_mutex_lock(&p->lock);
+	for (i = 0; i < 3; i++)
+		if (v[i].iov_len)
+			fwrite(v[i].iov_base, v[i].iov_len, 1, p->f);
+	pthread_mutex_unlock(&p->lock);
+}
+
 /* dir 0: from us. Our sequence number moves on by the data, and by one for SYN and FIN. */
 static void packet(struct pcap_flow *f, int dir, unsigned flags, const uint8_t *data, size_t len)
 {
@@ -130,12 +173,8 @@ static void packet(struct pcap_flow *f, int dir, unsigned flags, const uint8_t *
 	record[0] = (uint32_t)ts.tv_sec;
 	record[1] = (uint32_t)(ts.tv_nsec / 1000);
 	record[2] = record[3] = (uint32_t)(ip + 20 + len);
-	pthread_mutex_lock(&f->file->lock);
-	fwrite(record, sizeof record, 1, f->file->f);
-	fwrite(head, ip + 20, 1, f->file->f);
-	if (len)
-		fwrite(data, len, 1, f->file->f);
-	pthread_mutex_unlock(&f->file->lock);
+	put_packet(f->file, (const struct iovec[]) { { record, sizeof record }, { head, ip + 20 },
+						      { (void *)(uintptr_t)data, len } });
 }
 
 /* --- flows --- */

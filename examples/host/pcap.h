@@ -31,6 +31,8 @@ struct pcap_flow {
 
 /* Creates the file, or ends the program. */
 struct pcap *pcap_create(const char *path);
+/* The same, and nobody waits for its reader, where it is no regular file: packets that it does not take in time are lost. */
+struct pcap *pcap_create_apart(const char *path);
 /* Writes what is buffered; the file stays open. */
 void pcap_flush(struct pcap *p);
 void pcap_close(struct pcap *p);

@@ -11,22 +11,71 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "outlet.h"
+
+#define OUTLET_ROOM (1u << 20)
+#define DRAIN_MS 500u
 
 const char *program = "iscsi";
 int verbosity;
 
-static void line(const char *fmt, va_list ap)
-{
-	char text[1024];
+/* Where messages and results go that must not wait; NULL: there they do not, or nobody else waits for the program. */
+static struct outlet *apart[STDERR_FILENO + 1];
 
-	vsnprintf(text, sizeof text, fmt, ap);
+static void drain_all(void)
+{
+	int fd;
+
+	for (fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (apart[fd])
+			outlet_drain(apart[fd], DRAIN_MS);
+}
+
+void messages_apart(void)
+{
+	struct stat out, err;
+
+	apart[STDERR_FILENO] = outlet_open(STDERR_FILENO, OUTLET_ROOM, "%lu messages are lost: nobody took them\n");
+	if (fstat(STDOUT_FILENO, &out) == 0 && fstat(STDERR_FILENO, &err) == 0 && out.st_dev == err.st_dev && out.st_ino == err.st_ino)
+		apart[STDOUT_FILENO] = apart[STDERR_FILENO]; /* one place, one order */
+	else
+		apart[STDOUT_FILENO] = outlet_open(STDOUT_FILENO, OUTLET_ROOM, NULL);
+	if (atexit(drain_all))
+		die("out of memory");
+}
+
+/* What cannot be written has nobody who could be told; what an outlet does not take it counts. */
+static void emit(int fd, const char *text, size_t len)
+{
+	const struct iovec v = { (void *)(uintptr_t)text, len };
+	FILE *f = fd == STDOUT_FILENO ? stdout : stderr;
+
+	if (apart[fd]) {
+		(void)outlet_put(apart[fd], &v, 1);
+	} else {
+		fwrite(text, 1, len, f);
+		fflush(f);
+	}
+}
+
+/* `head` and a colon, where there is one, then the rest, as one line. */
+static void line(const char *head, const char *fmt, va_list ap)
+{
+	char text[1100];
+	int n = head ? snprintf(text, sizeof text, "%.60s: ", head) : 0;
+
+	vsnprintf(text + n, sizeof text - 1 - (size_t)n, fmt, ap);
 	/* names, lines of files and words of a peer are part of it: a message is one line and commands no terminal */
 	for (char *c = text; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
-	fprintf(stderr, "%s: %s\n", program, text);
+	n = (int)strlen(text);
+	text[n++] = '\n';
+	emit(STDERR_FILENO, text, (size_t)n);
 }
 
 void usage_error(const char *fmt, ...)
@@ -34,7 +83,7 @@ void usage_error(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	line(fmt, ap);
+	line(program, fmt, ap);
 	va_end(ap);
 	fprintf(stderr, "Try '%s --help'.\n", program);
 	exit(EXIT_USAGE);
@@ -45,7 +94,7 @@ void die(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	line(fmt, ap);
+	line(program, fmt, ap);
 	va_end(ap);
 	exit(EXIT_MET);
 }
@@ -55,7 +104,21 @@ void complain(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	line(fmt, ap);
+	line(program, fmt, ap);
+	va_end(ap);
+}
+
+void say(const char *lines, size_t len)
+{
+	emit(STDOUT_FILENO, lines, len);
+}
+
+void show(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	line(NULL, fmt, ap);
 	va_end(ap);
 }
 
@@ -66,7 +129,7 @@ void tell(const char *fmt, ...)
 	if (verbosity == 0)
 		return;
 	va_start(ap, fmt);
-	line(fmt, ap);
+	line(program, fmt, ap);
 	va_end(ap);
 }
 
@@ -133,6 +196,14 @@ bool parse_number(const char *text, uint64_t lo, uint64_t hi, uint64_t *out)
 	const char *end;
 
 	return digits(text, out, &end) && *end == '\0' && *out >= lo && *out <= hi;
+}
+
+const char *option_lun(const char *text)
+{
+	const char *end;
+	uint64_t n;
+
+	return digits(text, &n, &end) && n <= 255 && *end == '=' ? end + 1 : NULL;
 }
 
 bool parse_size(const char *text, uint64_t *out)

@@ -32,6 +32,15 @@ __attribute__((format(printf, 1, 2), noreturn)) void usage_error(const char *fmt
 __attribute__((format(printf, 1, 2), noreturn)) void die(const char *fmt, ...);
 /* One line on stderr. */
 __attribute__((format(printf, 1, 2))) void complain(const char *fmt, ...);
+/* One line on stderr without the program's name. */
+__attribute__((format(printf, 1, 2))) void show(const char *fmt, ...);
+/*
+ * From now on messages and results wait for nobody: a pipe that is full, or a terminal that was stopped, loses some of them
+ * (outlet.h). For programs whose threads have others to serve. What is left at the end is given half a second.
+ */
+void messages_apart(void);
+/* Results on stdout: whole lines, which leave together. */
+void say(const char *lines, size_t len);
 /* One line on stderr with --verbose. */
 __attribute__((format(printf, 1, 2))) void tell(const char *fmt, ...);
 
@@ -43,6 +52,8 @@ char *need_copy(const char *text);
 bool parse_size(const char *text, uint64_t *out);
 /* A plain decimal number in [lo, hi]. */
 bool parse_number(const char *text, uint64_t lo, uint64_t hi, uint64_t *out);
+/* `N=TEXT` with a LUN N from 0 to 255: TEXT, or NULL where it is none. */
+const char *option_lun(const char *text);
 /* The same for an option: ends the program with its name where it is wrong. */
 uint64_t option_number(const char *option, const char *text, uint64_t lo, uint64_t hi);
 uint64_t option_size(const char *option, const char *text);

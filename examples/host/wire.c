@@ -9,7 +9,9 @@
  *
  * Closing: when the connection is over and all is sent, the sending half is shut and input is read away until the
  * peer closes too, for a second at most; closing at once while input is unread would reset the connection and could take
- * the last answer from the peer.
+ * the last answer from the peer. Nothing of that is left to the peer: where it does not take what is to be sent, the connection
+ * says when that has lasted too long (WANT_CLOSE with bytes left), and where nothing at all has gone for stall_ms, the socket is
+ * closed whatever the connection waits for. Each byte that leaves begins that time anew.
  */
 #include "wire.h"
 
@@ -22,6 +24,8 @@
 #include <unistd.h>
 
 #include <iscsiproto/conn.h>
+
+#include "util.h"
 
 #define RX_PIECES 64
 #define TX_PIECES 512
@@ -143,9 +147,15 @@ void wire_depart(struct wire *w)
 
 int wire_arrive(struct wire *w, struct loop *l)
 {
-	if (loop_watch(l, &w->watch, w->blocked ? EPOLLIN | EPOLLOUT : EPOLLIN))
-		return -1;
+	int err;
+
 	link_in(w, l);
+	if (loop_watch(l, &w->watch, w->blocked ? EPOLLIN | EPOLLOUT : EPOLLIN)) {
+		err = errno;
+		wire_close(w);
+		errno = err;
+		return -1;
+	}
 	wire_dirty(w);
 	return 0;
 }
@@ -279,6 +289,13 @@ static bool receive(struct wire *w)
 
 /* --- sending --- */
 
+/* The loop looks at all wires when the earliest deadline has come that it knows: it has to know of earlier ones. */
+static void due(struct wire *w, iscsip_time when)
+{
+	if (when < w->loop->next_tick)
+		w->loop->next_tick = when;
+}
+
 static void look_out(struct wire *w)
 {
 	uint32_t events = 0;
@@ -292,10 +309,20 @@ static void look_out(struct wire *w)
 	loop_change(w->loop, &w->watch, events ? events : EPOLLRDHUP);
 }
 
+/* The socket takes no more; `still`: nor did it take anything since it was blocked. */
+static void block(struct wire *w, bool still)
+{
+	w->blocked = true;
+	if (!still)
+		w->stalled_at = w->stall_ms ? w->loop->now + w->stall_ms : ISCSIP_TIME_NEVER;
+	due(w, w->stalled_at);
+}
+
 /* 0, or -1 where the socket is broken. */
 static int send_all(struct wire *w)
 {
 	struct iscsip_vec vec[TX_PIECES];
+	bool stalled = w->blocked;
 	int cnt;
 
 	w->blocked = false;
@@ -308,12 +335,14 @@ static int send_all(struct wire *w)
 			continue;
 		if (n < 0 && errno != EAGAIN)
 			return -1;
+		/* An error of tx_done() is the connection's: it then wants nothing but to be closed. */
 		if (n > 0)
 			(void)w->ops->tx_done(w->conn, (size_t)n, w->loop->now);
 		if (n < 0 || (size_t)n < total(vec, cnt)) {
-			w->blocked = true;
+			block(w, stalled && n < 0);
 			break;
 		}
+		stalled = false;
 	}
 	return 0;
 }
@@ -355,13 +384,6 @@ static int work_off(struct wire *w)
 	}
 }
 
-/* The loop looks at all wires when the earliest deadline has come that it knows: it has to know of earlier ones. */
-static void due(struct wire *w, iscsip_time when)
-{
-	if (when < w->loop->next_tick)
-		w->loop->next_tick = when;
-}
-
 /* Sends, then looks whether it is over, and when it will be. */
 static void settle(struct wire *w)
 {
@@ -371,8 +393,13 @@ static void settle(struct wire *w)
 		wire_close(w);
 		return;
 	}
-	if ((w->ops->want(w->conn) & ISCSIP_WANT_CLOSE) && !w->blocked)
+	if (w->ops->want(w->conn) & ISCSIP_WANT_CLOSE) {
+		if (w->blocked) {
+			wire_close(w); /* its time to take the rest is over */
+			return;
+		}
 		linger(w);
+	}
 	look_out(w);
 	due(w, w->ops->deadline(w->conn));
 }
@@ -431,6 +458,13 @@ iscsip_time wire_tick(struct wire *w)
 	}
 	if (now >= w->session_deadline && w->session_due)
 		w->session_due(w);
+	if (w->blocked && now >= w->stalled_at) {
+		tell("%s: takes nothing of what it is sent: closing", w->who ? w->who : "a peer");
+		wire_close(w);
+		return ISCSIP_TIME_NEVER;
+	}
 	t = w->ops->deadline(w->conn);
+	if (w->blocked && w->stalled_at < t)
+		t = w->stalled_at;
 	return t < w->session_deadline ? t : w->session_deadline;
 }

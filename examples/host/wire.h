@@ -36,6 +36,9 @@ struct wire {
 	bool asks;                     /* kept by the owner: an initiator's */
 	uint8_t large;                 /* not 0: payloads are large, read little beyond them */
 	iscsip_time linger_until;
+	const char *who;               /* kept by the owner: the peer's name in messages, or NULL */
+	uint32_t stall_ms;             /* kept by the owner: longest time in which the peer takes nothing; 0: no limit */
+	iscsip_time stalled_at;        /* while `blocked`: when that time is over */
 	iscsip_time session_deadline;  /* kept by the owner: its session's, or never */
 	uint8_t *spill;                /* bytes that a held connection did not take */
 	size_t spill_len;
@@ -51,7 +54,10 @@ struct wire {
 
 /* Takes over a connected, non-blocking socket. ops and conn may follow before the next round. 0, or -1 with errno. */
 int wire_open(struct wire *w, struct loop *l, int fd, const struct wire_ops *ops, void *conn);
-/* Moves to another loop; to be called in the old one's thread. The new one calls wire_arrive() from a post. */
+/*
+ * Moves to another loop; to be called in the old one's thread. The new one calls wire_arrive() from a post: 0, or -1 with errno and
+ * the wire closed.
+ */
 void wire_depart(struct wire *w);
 int wire_arrive(struct wire *w, struct loop *l);
 /* The connection may have something to send, or take bytes again: looked at before the round ends. */

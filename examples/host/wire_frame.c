@@ -5,8 +5,6 @@
  */
 #include "wire_frame.h"
 
-#include <stdio.h>
-
 #include "util.h"
 
 static int rx_next(void *c, const struct iscsip_vec *stage, struct iscsip_vec *vec, int max)
@@ -63,7 +61,7 @@ static void print_frame(const char *who, bool sent, const uint8_t *header)
 
 	(void)iscsip_frame_decode(&f, header, ISCSIP_FRAME_LEN);
 	iscsip_frame_format(&f, text, sizeof text);
-	fprintf(stderr, "%s %s %s\n", who, sent ? "sent" : "got", text);
+	show("%s %s %s", who, sent ? "sent" : "got", text);
 }
 
 void frame_traced(struct pcap_flow *f, const char *who, enum iscsip_trace_event event, const void *p, size_t len)

@@ -38,10 +38,9 @@ static void on_chap(void *user, struct iscsip_conn *conn, const struct iscsip_lo
 		    const struct iscsip_chap_ask *ask)
 {
 	struct client *c = user;
-	struct iscsip_chap_answer a = secrets_answer(c->auth, ask);
 
-	(void)info;
-	(void)iscsip_login_chap(conn, &a);
+	/* asked for, so taken; a discovery session has no target whose name could be claimed */
+	(void)secrets_answer(c->auth, conn, ask, info->target_name[0] ? info->target_name : NULL);
 }
 
 static void on_task(void *user, struct iscsip_task *t)

@@ -14,6 +14,7 @@
 #include "iscsi-target/target.h"
 
 #define LOGOUT_SECONDS 1u
+#define STALL_MS 30000u
 
 static void say_why(const struct client *c)
 {
@@ -33,10 +34,14 @@ static void client_closing(struct wire *w)
 	door_leave(&server.door, &c->place);
 }
 
-static void client_freed(struct wire *w)
+void client_freed(struct wire *w)
 {
 	struct client *c = (struct client *)(void *)w;
 
+	/* A loop has it in its list still: it comes here again from there. */
+	c->forgotten = atomic_load(&c->post.queued);
+	if (c->forgotten)
+		return;
 	if (c->conn)
 		say_why(c);
 	atomic_fetch_sub(&server.clients, 1);
@@ -75,7 +80,6 @@ static int client_init(struct client *c, struct loop *l, int fd)
 	if (!c->login)
 		return -1;
 	net_name(fd, true, c->peer_name);
-	net_name(fd, false, c->local_name);
 	pcap_flow_open(&c->pcap, server.pcap, fd, false);
 	err = iscsip_target_conn_init(&c->conn, c->mem, server.conn_size, c->login, server.login_size, &server.config,
 				      &target_ops, c, l->now);
@@ -83,6 +87,8 @@ static int client_init(struct client *c, struct loop *l, int fd)
 		complain("%s: %s", c->peer_name, iscsip_strerror(err));
 		return -1;
 	}
+	c->wire.who = c->peer_name;
+	c->wire.stall_ms = STALL_MS;
 	c->wire.closing = client_closing;
 	c->wire.freed = client_freed;
 	c->wire.session_due = session_due;
@@ -93,7 +99,7 @@ static int client_init(struct client *c, struct loop *l, int fd)
 void client_accept(struct loop *l, int fd)
 {
 	struct sockaddr_storage from;
-	socklen_t len = sizeof from;
+	socklen_t len = sizeof from, local_len = sizeof from;
 	struct client *c;
 
 	if (getpeername(fd, (void *)&from, &len) || atomic_load(&server.closing) || !access_by_address(&server.access, &from)) {
@@ -108,6 +114,8 @@ void client_accept(struct loop *l, int fd)
 	memset(c, 0, sizeof *c);
 	net_tune(fd);
 	c->peer = from;
+	if (getsockname(fd, (void *)&c->local, &local_len))
+		c->local.ss_family = AF_UNSPEC; /* gone already: nothing will be told of it */
 	atomic_fetch_add(&server.clients, 1);
 	if (!door_enter(&server.door, &c->place, fd, &from) || client_init(c, l, fd)) {
 		door_leave(&server.door, &c->place);
@@ -151,7 +159,7 @@ static void print_pdu(const struct client *c, bool sent, const uint8_t *header)
 
 	(void)iscsip_pdu_decode(&pdu, header);
 	iscsip_pdu_format(&pdu, text, sizeof text);
-	fprintf(stderr, "%s %s %s\n", c->peer_name, sent ? "<-" : "->", text);
+	show("%s %s %s", c->peer_name, sent ? "<-" : "->", text);
 }
 
 /* Digests are in force for all PDUs but those of the login. */

@@ -3,6 +3,7 @@
  * Devices: a target name, its disk, its units, and who may see it.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,6 @@
 #define MAX_LUNS 256u
 #define MAX_NEXUSES 4096u
 #define MAX_COMMANDS 512u
-#define LINE_MAX_LEN 4200 /* of --lun-file: a path and its options */
 #define BLANKS " \t\r\n"
 
 /* --- access --- */
@@ -95,36 +95,55 @@ static int unit_add(struct device *d, struct unit *u)
 	return iscsip_disk_lun_add(d->disk, u->lun, &cfg);
 }
 
-static struct unit *unit_find(struct device *d, uint32_t lun)
+/* --- the file of units --- */
+
+/*
+ * The file is read whole before any of it is taken: known units are marked as seen, new ones stand in a list with their
+ * backings open. A file with a fault anywhere, such as one that is being written, changes nothing.
+ */
+struct lun_file {
+	struct device *device;
+	struct unit *fresh;
+	unsigned line;
+	bool right;
+};
+
+/* What is wrong with the file: said when it is read again, and the end of a program that has just been started. */
+__attribute__((format(printf, 2, 3))) static void file_wrong(struct lun_file *f, const char *fmt, ...)
+{
+	char what[512], where[24] = "";
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof what, fmt, ap);
+	va_end(ap);
+	f->right = false;
+	if (f->line)
+		snprintf(where, sizeof where, " line %u", f->line);
+	if (!f->device->disk)
+		die("%s%s: %s", f->device->lun_file, where, what);
+	complain("%s%s: %s", f->device->lun_file, where, what);
+}
+
+static struct unit *unit_of(struct unit *first, uint32_t lun)
 {
 	struct unit *u;
 
-	for (u = d->units; u; u = u->next)
+	for (u = first; u; u = u->next)
 		if (u->lun == lun && !u->leaving)
 			return u;
 	return NULL;
 }
 
-/* --- the file of units --- */
-
-/* What is wrong with the file: said when it is read again, and the end of a program that has just been started. */
-static void file_wrong(const struct device *d, const char *what)
-{
-	if (!d->disk)
-		die("%s: %s", d->lun_file, what);
-	complain("%s: %s", d->lun_file, what);
-}
-
 /* A unit of the file that is new. */
-static void file_unit(struct device *d, uint32_t lun, const char *text)
+static void file_unit(struct lun_file *f, uint32_t lun, const char *text)
 {
 	struct backing_fault fault;
 	struct backing *b = backing_try(text, &fault);
 	struct unit *u;
-	int err;
 
 	if (!b) {
-		file_wrong(d, fault.text);
+		file_wrong(f, "%s", fault.text);
 		return;
 	}
 	u = need(sizeof *u);
@@ -132,59 +151,112 @@ static void file_unit(struct device *d, uint32_t lun, const char *text)
 	u->text = need_copy(text);
 	u->backing = b;
 	u->from_file = u->seen = true;
-	u->next = d->units;
-	d->units = u;
-	err = d->disk ? unit_add(d, u) : 0;
-	if (err) {
-		complain("%s: LUN %u: %s", d->lun_file, lun, iscsip_strerror(err));
-		unit_free(d, u);
-	}
+	u->next = f->fresh;
+	f->fresh = u;
 }
 
 /* A line `N=BACKING[,OPTION]...`: known units stay, new ones are added. */
-static void file_line(struct device *d, const char *line)
+static void file_line(struct lun_file *f, const char *line)
 {
-	char *end, what[LINE_MAX_LEN + 64];
-	unsigned long lun = strtoul(line, &end, 10);
+	const char *text = option_lun(line);
 	struct unit *u;
+	uint32_t lun;
 
-	if (end == line || *end != '=' || lun >= MAX_LUNS) {
-		snprintf(what, sizeof what, "'%s' is not N=BACKING with N from 0 to 255", line);
-		file_wrong(d, what);
+	if (!text) {
+		file_wrong(f, "'%.200s' is not N=BACKING with N from 0 to 255", line);
 		return;
 	}
-	u = unit_find(d, (uint32_t)lun);
+	lun = (uint32_t)strtoul(line, NULL, 10);
+	u = unit_of(f->device->units, lun);
+	if (unit_of(f->fresh, lun) || (u && (u->seen || !u->from_file))) {
+		file_wrong(f, "LUN %u is named twice", lun);
+		return;
+	}
 	if (!u) {
-		file_unit(d, (uint32_t)lun, end + 1);
+		file_unit(f, lun, text);
 		return;
 	}
-	if (strcmp(u->text, end + 1) != 0)
-		complain("%s: LUN %lu stays '%s': take its line out, send SIGHUP, and put the new one in", d->lun_file, lun,
+	if (strcmp(u->text, text) != 0)
+		complain("%s: LUN %u stays '%s': take its line out, send SIGHUP, and put the new one in", f->device->lun_file, lun,
 			 u->text);
 	u->seen = true;
 }
 
-/* False where there is no such file: its units stay as they are. */
-static bool file_read(struct device *d)
+static void file_lines(struct lun_file *f, FILE *in)
 {
-	FILE *f = fopen(d->lun_file, "re");
-	char line[LINE_MAX_LEN];
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t n;
 
-	if (!f) {
-		file_wrong(d, strerror(errno));
-		return false;
-	}
-	while (fgets(line, sizeof line, f)) {
+	while ((n = getline(&line, &room, in)) >= 0) {
 		char *at = line + strspn(line, BLANKS);
 		size_t len = strlen(at);
 
+		f->line++;
+		if (strlen(line) != (size_t)n)
+			file_wrong(f, "it has a NUL");
 		while (len && strchr(BLANKS, at[len - 1]))
 			at[--len] = '\0';
 		if (len && *at != '#')
-			file_line(d, at);
+			file_line(f, at);
 	}
-	fclose(f);
-	return true;
+	free(line);
+	f->line = 0;
+	if (ferror(in))
+		file_wrong(f, "%s", strerror(errno));
+}
+
+/* The new units join the device; those that its disk does not take are told of. */
+static void file_take(struct lun_file *f)
+{
+	struct device *d = f->device;
+
+	while (f->fresh) {
+		struct unit *u = f->fresh;
+		int err;
+
+		f->fresh = u->next;
+		u->next = d->units;
+		d->units = u;
+		err = d->disk ? unit_add(d, u) : 0;
+		if (err) {
+			complain("%s: LUN %u: %s", d->lun_file, u->lun, iscsip_strerror(err));
+			unit_free(d, u);
+		}
+	}
+}
+
+static void file_drop(struct lun_file *f)
+{
+	while (f->fresh) {
+		struct unit *u = f->fresh;
+
+		f->fresh = u->next;
+		backing_close(u->backing);
+		free(u->text);
+		free(u);
+	}
+}
+
+/* False where the file is not there or not right: all units stay as they are. */
+static bool file_read(struct device *d)
+{
+	struct lun_file f = { .device = d, .right = true };
+	FILE *in = fopen(d->lun_file, "re");
+
+	if (in) {
+		file_lines(&f, in);
+		fclose(in);
+	} else {
+		file_wrong(&f, "%s", strerror(errno));
+	}
+	if (f.right) {
+		file_take(&f);
+		return true;
+	}
+	file_drop(&f);
+	complain("%s: all units of %s stay as they are", d->lun_file, d->name);
+	return false;
 }
 
 static void drop_unseen(struct device *d)
@@ -201,20 +273,43 @@ static void drop_unseen(struct device *d)
 	}
 }
 
-void device_reload(struct post *p)
+static void size_again(struct device *d, struct unit *u)
+{
+	int err;
+
+	if (u->leaving || !backing_resized(u->backing))
+		return;
+	tell("%s LUN %u: now %llu bytes", d->name, u->lun, (unsigned long long)u->backing->size);
+	err = iscsip_disk_lun_resize(d->disk, u->lun, u->backing->size / u->backing->block_size);
+	if (err)
+		complain("%s LUN %u (%s): its new size of %llu bytes is not taken: %s", d->name, u->lun, u->text,
+			 (unsigned long long)u->backing->size, iscsip_strerror(err));
+}
+
+static void device_reload(struct post *p)
 {
 	struct device *d = (struct device *)(void *)((char *)p - offsetof(struct device, reload));
 	struct unit *u;
 
 	for (u = d->units; u; u = u->next) {
 		u->seen = false;
-		if (!u->leaving && backing_resized(u->backing)) {
-			tell("%s LUN %u: now %llu bytes", d->name, u->lun, (unsigned long long)u->backing->size);
-			(void)iscsip_disk_lun_resize(d->disk, u->lun, u->backing->size / u->backing->block_size);
-		}
+		size_again(d, u);
 	}
 	if (d->lun_file && file_read(d))
 		drop_unseen(d);
+}
+
+void devices_reload(void)
+{
+	struct device *d;
+
+	if (server.auth)
+		secrets_again(server.auth, true);
+	for (d = server.devices; d; d = d->next) {
+		if (d->auth && d->auth != server.auth)
+			secrets_again(d->auth, true);
+		loop_post(d->loop, &d->reload);
+	}
 }
 
 /* --- opening --- */

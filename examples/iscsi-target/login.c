@@ -10,17 +10,27 @@
 
 /* --- identify: the target is named, and the client moves to its thread --- */
 
-static const struct secrets *auth_of(const struct client *c)
+static struct secrets *auth_of(const struct client *c)
 {
 	return c->device ? c->device->auth : server.auth;
+}
+
+/* What is asked may be refused. Where nothing is asked any more the login has ended by itself, and so has the connection. */
+static void refuse(struct client *c, uint16_t status, const char *why)
+{
+	tell("%s: login refused: %s", c->peer_name, why);
+	(void)iscsip_login_refuse(c->conn, status, NULL);
 }
 
 static void grant(struct client *c)
 {
 	struct iscsip_login_terms g = { .portal_group_tag = PORTAL_GROUP };
+	int err;
 
 	g.offer = c->device ? &c->device->offer : &server.offer;
-	(void)iscsip_login_grant(c->conn, &g);
+	err = iscsip_login_grant(c->conn, &g);
+	if (err && err != ISCSIP_ESTATE) /* that: the login has ended meanwhile */
+		refuse(c, ISCSIP_LOGIN_TARGET_ERROR, iscsip_strerror(err));
 	wire_dirty(&c->wire);
 }
 
@@ -28,8 +38,10 @@ static void arrive(struct post *p)
 {
 	struct client *c = (struct client *)(void *)((char *)p - offsetof(struct client, post));
 
-	if (wire_arrive(&c->wire, c->device->loop))
-		die("epoll: %s", strerror(errno));
+	if (wire_arrive(&c->wire, c->device->loop)) {
+		complain("%s: epoll: %s", c->peer_name, strerror(errno));
+		return;
+	}
 	grant(c);
 }
 
@@ -37,17 +49,14 @@ static void leave(struct post *p)
 {
 	struct client *c = (struct client *)(void *)((char *)p - offsetof(struct client, post));
 
-	if (c->wire.gone)
+	if (c->wire.gone) {
+		if (c->forgotten)
+			client_freed(&c->wire);
 		return;
+	}
 	wire_depart(&c->wire);
 	c->post.run = arrive;
 	loop_post(c->device->loop, &c->post);
-}
-
-static void refuse(struct client *c, uint16_t status, const char *why)
-{
-	tell("%s: login refused: %s", c->peer_name, why);
-	(void)iscsip_login_refuse(c->conn, status, NULL);
 }
 
 static void identify(void *user, struct iscsip_conn *conn, const struct iscsip_login_info *info)
@@ -81,11 +90,10 @@ static void chap_ask(void *user, struct iscsip_conn *conn, const struct iscsip_l
 		     const struct iscsip_chap_ask *ask)
 {
 	struct client *c = user;
-	struct iscsip_chap_answer a = secrets_answer(auth_of(c), ask);
 
-	(void)info;
 	door_again(&server.door, &c->place);
-	(void)iscsip_login_chap(conn, &a);
+	/* asked for, so taken: a refusal goes to the initiator, and login_done() tells of it */
+	(void)secrets_answer(auth_of(c), conn, ask, info->initiator_name);
 }
 
 /* --- sessions --- */
@@ -97,11 +105,28 @@ static void session_free(struct post *p)
 	blocks_give(&server.session_blocks, s);
 }
 
-static struct session *find_session(struct device *d, const struct iscsip_login_info *info)
+static void lock_discovery(const struct device *d)
+{
+	if (!d)
+		pthread_mutex_lock(&server.discovery_lock);
+}
+
+static void unlock_discovery(const struct device *d)
+{
+	if (!d)
+		pthread_mutex_unlock(&server.discovery_lock);
+}
+
+static struct session_list *list_of(struct device *d)
+{
+	return d ? &d->sessions : &server.discovery;
+}
+
+static struct session *find_session(const struct session_list *l, const struct iscsip_login_info *info)
 {
 	struct session *s;
 
-	for (s = d->sessions; s; s = s->next)
+	for (s = l->first; s; s = s->next)
 		if ((!info->tsih || iscsip_session_tsih(s->iscsip) == info->tsih) && memcmp(s->isid, info->isid, 6) == 0 &&
 		    strcmp(s->initiator, info->initiator_name) == 0)
 			return s;
@@ -115,7 +140,7 @@ static uint16_t new_tsih(struct device *d)
 	do {
 		if (++d->last_tsih == 0)
 			d->last_tsih = 1;
-		for (s = d->sessions; s && iscsip_session_tsih(s->iscsip) != d->last_tsih; s = s->next)
+		for (s = d->sessions.first; s && iscsip_session_tsih(s->iscsip) != d->last_tsih; s = s->next)
 			;
 	} while (s);
 	return d->last_tsih;
@@ -135,15 +160,36 @@ static int open_nexus(struct session *s, const struct iscsip_login_info *info, c
 
 static void link_session(struct session *s)
 {
-	struct device *d = s->device;
+	struct session_list *l = list_of(s->device);
 
-	if (!d)
-		return;
-	s->next = d->sessions;
-	s->prev = &d->sessions;
+	lock_discovery(s->device);
+	s->next = l->first;
+	s->prev = &l->first;
 	if (s->next)
 		s->next->prev = &s->next;
-	d->sessions = s;
+	l->first = s;
+	unlock_discovery(s->device);
+}
+
+static void unlink_session(struct session *s)
+{
+	lock_discovery(s->device);
+	if (s->prev) {
+		*s->prev = s->next;
+		if (s->next)
+			s->next->prev = s->prev;
+		s->prev = NULL;
+	}
+	unlock_discovery(s->device);
+}
+
+/* A post: it comes before the one that frees the session, which is posted when the session is out of its list. */
+static void end_replaced(struct post *p)
+{
+	struct session *s = (struct session *)(void *)((char *)p - offsetof(struct session, replace));
+
+	if (s->prev)
+		iscsip_target_session_end(s->iscsip, s->loop->now);
 }
 
 static struct session *session_new(struct client *c, const struct iscsip_login_info *info, const struct iscsip_params *params)
@@ -159,6 +205,8 @@ static struct session *session_new(struct client *c, const struct iscsip_login_i
 	s->loop = c->wire.loop;
 	memcpy(s->isid, info->isid, 6);
 	snprintf(s->initiator, sizeof s->initiator, "%s", info->initiator_name);
+	snprintf(s->user, sizeof s->user, "%s", info->peer_chap_name);
+	s->replace.run = end_replaced;
 	err = iscsip_target_session_init(&s->iscsip, s->mem, server.session_size, &server.config, &target_ops,
 					 iscsip_disk_ops(), d ? d->disk : NULL, &s->nexus, s);
 	if (!err && d)
@@ -173,29 +221,75 @@ static struct session *session_new(struct client *c, const struct iscsip_login_i
 	return s;
 }
 
+/*
+ * A session is its owner's: of the user that proved it, or of one whose secret proves the session's very name. Others that
+ * claim the name neither end it nor join it.
+ */
+static bool owns(const struct client *c, const struct session *s, const struct iscsip_login_info *info)
+{
+	struct secrets *auth = auth_of(c);
+
+	return strcmp(s->user, info->peer_chap_name) == 0 || (auth && secrets_tied(auth, info->peer_chap_name, s->initiator));
+}
+
+/*
+ * Session reinstatement (RFC 7143 6.3.5), and that of unnamed discovery sessions (7.4.2.1), which may be another
+ * thread's. False: not by this one.
+ */
+static bool replace_session(struct client *c, const struct iscsip_login_info *info)
+{
+	struct session *s;
+	bool may, mine;
+
+	lock_discovery(c->device);
+	s = find_session(list_of(c->device), info);
+	may = !s || owns(c, s, info);
+	mine = s && s->loop == c->wire.loop;
+	if (s && may && !mine)
+		loop_post(s->loop, &s->replace);
+	unlock_discovery(c->device);
+	if (may && mine)
+		iscsip_target_session_end(s->iscsip, c->wire.loop->now);
+	return may;
+}
+
+/* The session that the login joins, or a new one. False: refused. */
+static bool find_place(struct client *c, const struct iscsip_login_info *info, const struct iscsip_params *params,
+		       struct session **out)
+{
+	struct session *s = NULL;
+	bool may = true;
+
+	if (!info->tsih)
+		may = replace_session(c, info);
+	else if (c->device)
+		s = find_session(&c->device->sessions, info);
+	if (info->tsih && !s) {
+		refuse(c, ISCSIP_LOGIN_SESSION_DOES_NOT_EXIST, "no session with this TSIH");
+		return false;
+	}
+	if (!may || (s && !owns(c, s, info))) {
+		refuse(c, ISCSIP_LOGIN_AUTHORIZATION_FAILED, "the session of this name is another user's");
+		return false;
+	}
+	if (!s)
+		s = session_new(c, info, params);
+	if (!s)
+		refuse(c, ISCSIP_LOGIN_OUT_OF_RESOURCES, "out of sessions");
+	*out = s;
+	return s != NULL;
+}
+
 static void session(void *user, struct iscsip_conn *conn, const struct iscsip_login_info *info,
 		    const struct iscsip_params *params)
 {
 	struct client *c = user;
-	struct session *s = NULL;
+	struct session *s;
 	int err;
 
 	c->proved = info->peer_authenticated;
-	if (c->device)
-		s = find_session(c->device, info);
-	if (info->tsih && !s) {
-		refuse(c, ISCSIP_LOGIN_SESSION_DOES_NOT_EXIST, "no session with this TSIH");
+	if (!find_place(c, info, params, &s))
 		return;
-	}
-	if (!info->tsih) {
-		if (s)
-			iscsip_target_session_end(s->iscsip, c->wire.loop->now);
-		s = session_new(c, info, params);
-	}
-	if (!s) {
-		refuse(c, ISCSIP_LOGIN_OUT_OF_RESOURCES, "out of sessions");
-		return;
-	}
 	c->session = s;
 	err = iscsip_login_accept(conn, s->iscsip, c->device ? new_tsih(c->device) : 1);
 	if (err == ISCSIP_EAGAIN)
@@ -237,12 +331,7 @@ static void state(void *user, struct iscsip_session *iscsip, int now, const stru
 	if (now != ISCSIP_SESSION_FREE && now != ISCSIP_SESSION_FAILED)
 		return;
 	close_nexus(s);
-	if (s->prev) {
-		*s->prev = s->next;
-		if (s->next)
-			s->next->prev = s->prev;
-		s->prev = NULL;
-	}
+	unlink_session(s);
 	if (now != ISCSIP_SESSION_FREE)
 		return;
 	atomic_fetch_sub(&server.sessions, 1);
@@ -272,28 +361,38 @@ static struct device *nth_device(const struct client *c, const struct iscsip_ses
 	return NULL;
 }
 
+/*
+ * Whether a portal is told to a client, and as what: an address that means something where the client is. A wildcard is
+ * the address that this client came to, if it is of its family; loopback and link-local addresses are for those on the same
+ * machine or link. The portal that the client came by is always among them.
+ */
+static bool portal_told(const struct portal *p, const struct sockaddr_storage *local, char text[NET_TEXT_MAX])
+{
+	if (net_is_any(&p->address)) {
+		net_wire_name(local, net_port(&p->address), text);
+		return local->ss_family == p->address.ss_family;
+	}
+	net_wire_name(&p->address, net_port(&p->address), text);
+	return net_reaches(local, &p->address);
+}
+
 static int targets(void *user, struct iscsip_conn *conn, const char *only, unsigned index, unsigned portal,
 		   const char **name, struct iscsip_portal *out)
 {
 	struct client *c = iscsip_conn_user(conn);
 	struct device *d = nth_device(c, iscsip_conn_session(conn), only, index);
-	const struct portal *p;
+	unsigned i;
 
 	(void)user;
-	if (!d || portal >= server.portal_count)
-		return ISCSIP_ENOENT;
-	p = &server.portals[portal];
-	*name = d->name;
-	out->address = p->shown;
-	out->tag = PORTAL_GROUP;
-	if (p->any) {
-		const char *end = strrchr(c->local_name, ':');
-		int host = end ? (int)(end - c->local_name) : 0;
-
-		snprintf(c->portal_text, sizeof c->portal_text, "%.*s:%s", host, c->local_name, p->port);
+	for (i = 0; d && i < server.portal_count; i++) {
+		if (!portal_told(&server.portals[i], &c->local, c->portal_text) || portal-- > 0)
+			continue;
+		*name = d->name;
 		out->address = c->portal_text;
+		out->tag = PORTAL_GROUP;
+		return ISCSIP_OK;
 	}
-	return ISCSIP_OK;
+	return ISCSIP_ENOENT;
 }
 
 static void logout(void *user, struct iscsip_conn *conn, uint8_t reason, uint16_t cid)

@@ -41,7 +41,8 @@ static void help(void)
 	       "  --lun N=BACKING          add a logical unit to it: ram:SIZE or file:PATH,\n"
 	       "                           then ,ro ,create=SIZE ,block=512|4096 ,serial=TEXT ,removable\n"
 	       "  --lun-file FILE          more units, a line N=BACKING each; read again on SIGHUP\n"
-	       "  --auth FILE              demand CHAP: lines 'incoming USER SECRET' and 'outgoing USER SECRET'\n"
+	       "  --auth FILE              demand CHAP: lines 'incoming USER SECRET [INITIATOR-NAME...]' and\n"
+	       "                           'outgoing USER SECRET'; read again on SIGHUP\n"
 	       "  --allow ADDRESS[/BITS]   who may connect, by address; repeatable\n"
 	       "  --allow-name INITIATOR   who may log in, by name; repeatable\n"
 	       "  --set KEY=VALUE          what is offered or accepted of a text key; repeatable\n"
@@ -109,17 +110,17 @@ static void add_lun(const char *text)
 {
 	struct device *d = need_device("--lun");
 	struct unit *u, **at = &d->units;
-	char *end;
-	unsigned long lun = strtoul(text, &end, 10);
+	const char *backing = option_lun(text);
+	unsigned long lun = strtoul(text, NULL, 10);
 
-	if (end == text || *end != '=' || lun > 255)
+	if (!backing)
 		usage_error("--lun: '%s' is not N=BACKING with N from 0 to 255", text);
 	for (; *at; at = &(*at)->next)
 		if ((*at)->lun == lun)
 			usage_error("--lun: LUN %lu of %s is named twice", lun, d->name);
 	u = need(sizeof *u);
 	u->lun = (uint32_t)lun;
-	u->text = need_copy(end + 1);
+	u->text = need_copy(backing);
 	u->backing = backing_open(u->text);
 	*at = u;
 }
@@ -243,7 +244,7 @@ static void take(int opt, char *arg)
 			usage_error("--dialect: '%s' is not a dialect of this version (rfc7143)", arg);
 		break;
 	case OPT_PCAP:
-		server.pcap = pcap_create(arg);
+		server.pcap = pcap_create_apart(arg);
 		break;
 	case OPT_STATS:
 		server.stats = true;
@@ -262,6 +263,22 @@ static void take(int opt, char *arg)
 	}
 }
 
+/*
+ * Names are what access, sessions and reservations go by: where several may log in, by users or by names, one that is not tied to
+ * its names can be any of the others.
+ */
+static void warn_untied(const struct device *d)
+{
+	char user[256];
+
+	if (!d->auth || (d->access.name_count == 0 && d->auth->incoming_count == 1))
+		return;
+	secrets_untied(d->auth, user);
+	if (user[0])
+		complain("%s: CHAP user '%s' is tied to no initiator name, so its secret opens every name that may log in; "
+			 "put the names behind the secret in %s", d->name, user, d->auth->path);
+}
+
 static void check(void)
 {
 	struct device *d;
@@ -271,6 +288,7 @@ static void check(void)
 	offer_must_fit(&server.offer, "discovery, before the first --target");
 	for (d = server.devices; d; d = d->next) {
 		offer_must_fit(&d->offer, d->name);
+		warn_untied(d);
 		if (!d->units && !d->lun_file)
 			usage_error("%s: it has no --lun", d->name);
 	}

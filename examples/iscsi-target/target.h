@@ -46,6 +46,11 @@ struct unit {
 
 struct session;
 
+/* The sessions of one initiator port are found in such a list: of a device, in its thread; of discovery, under a lock. */
+struct session_list {
+	struct session *first;
+};
+
 struct device {
 	struct device *next;
 	char name[ISCSIP_NAME_MAX + 1];
@@ -57,15 +62,16 @@ struct device {
 	struct loop *loop;
 	struct iscsip_disk *disk;
 	struct iscsip_disk_host disk_host;
-	struct session *sessions;
-	struct post reload;
+	struct session_list sessions;
+	struct post reload, count;
+	char *counted;                  /* its part of the line of counters */
+	size_t counted_len;
 	uint16_t last_tsih;
 };
 
 struct portal {
 	char shown[NET_TEXT_MAX];
-	char port[8];
-	bool any;               /* bound to no particular address */
+	struct sockaddr_storage address;
 };
 
 /* A session of the library with what belongs to it; freed when the library and the disk are done with it. */
@@ -75,10 +81,11 @@ struct session {
 	struct device *device;          /* NULL: discovery */
 	struct loop *loop;
 	struct iscsip_session *iscsip;
-	struct post post;
+	struct post post, replace;
 	bool nexus_open;
 	uint8_t isid[6];
 	char initiator[ISCSIP_NAME_MAX + 1];
+	char user[256];                 /* that its initiator proved; "": none */
 	_Alignas(16) uint8_t mem[];
 };
 
@@ -91,9 +98,10 @@ struct client {
 	struct post post;
 	struct door_place place;
 	bool proved;                    /* its initiator has a secret */
+	bool forgotten;                 /* closed, and to be freed by the post that waits */
 	struct pcap_flow pcap;
-	struct sockaddr_storage peer;
-	char peer_name[NET_TEXT_MAX], local_name[NET_TEXT_MAX];
+	struct sockaddr_storage peer, local;
+	char peer_name[NET_TEXT_MAX];
 	char portal_text[NET_TEXT_MAX]; /* address of the last portal that SendTargets told of */
 	uint8_t digests;                /* 1: header, 2: data; in force for the PDUs traced */
 	_Alignas(16) uint8_t mem[];
@@ -114,6 +122,8 @@ struct server {
 	struct pcap *pcap;
 	bool stats;
 	struct door door;               /* clients whose login is not complete, or that anybody may have */
+	pthread_mutex_t discovery_lock;
+	struct session_list discovery;  /* sessions without a target, of all threads */
 	atomic_uint clients, sessions;
 	atomic_ulong logins, refused;
 	atomic_bool closing;
@@ -130,13 +140,15 @@ void options_read(int argc, char **argv);
 /* device.c */
 void devices_open(void);
 struct device *device_find(const char *name);
-/* In the device's thread: sizes of files, and units of --lun-file, as they are now. */
-void device_reload(struct post *p);
+/* SIGHUP: secrets, and in each device's thread sizes of files and units of --lun-file, as they are now. */
+void devices_reload(void);
 bool access_by_address(const struct access *a, const struct sockaddr_storage *from);
 bool access_by_name(const struct access *a, const char *initiator);
 
 /* client.c */
 void client_accept(struct loop *l, int fd);
+/* Frees a client that is closed. */
+void client_freed(struct wire *w);
 /* In the loop's thread: asks every initiator to log out, and refuses new ones. */
 void clients_log_out(struct loop *l);
 extern const struct iscsip_target_ops target_ops;
@@ -144,6 +156,9 @@ void trace_pdu(void *user, struct iscsip_conn *conn, enum iscsip_trace_event eve
 void wake_client(void *user, struct iscsip_conn *conn);
 
 /* stats.c */
+/* In the first thread: each thread counts what is its own, then the line is printed. */
+void stats_ask(void);
+/* The same where no other thread runs any more. */
 void stats_print(void);
 
 #endif
