@@ -45,6 +45,7 @@ LIB_SRCS := \
 	lib/disk/reserve.c \
 	lib/disk/rw.c \
 	lib/disk/same.c \
+	lib/disk/stable.c \
 	lib/disk/tmf.c \
 	lib/disk/verify.c \
 	lib/error/error_format.c \

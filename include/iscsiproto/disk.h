@@ -36,7 +36,9 @@ struct iscsip_disk;
 enum iscsip_storage_op {
 	ISCSIP_STORAGE_READ = 1,         /**< Fill `vec` from [offset, offset + len). */
 	ISCSIP_STORAGE_WRITE = 2,        /**< Write `vec` to [offset, offset + len). */
-	ISCSIP_STORAGE_FLUSH = 3,        /**< Make every write that was answered stable; the range is a hint, len 0 is all. */
+	ISCSIP_STORAGE_FLUSH = 3,        /**< Make every write that was answered stable; the range is a hint, len 0 is all. OK vouches
+	                                      for them; any other result but BUSY (not tried) fails the unit: see
+	                                      iscsip_disk_lun_set_failed(). */
 	ISCSIP_STORAGE_UNMAP = 4,        /**< Give the range back; it reads as zeroes afterwards. */
 	ISCSIP_STORAGE_WRITE_ZEROES = 5, /**< Make the range read as zeroes, without bytes to write. */
 	ISCSIP_STORAGE_LBA_STATUS = 6,   /**< How is the range provisioned from `offset` on: see `provisioning`. */
@@ -312,6 +314,21 @@ ISCSIP_API int iscsip_disk_lun_set_read_only(struct iscsip_disk *disk, uint32_t 
  * @retval ISCSIP_OK done. @retval ISCSIP_EINVAL the unit is not removable. @retval ISCSIP_ENOENT no such unit.
  */
 ISCSIP_API int iscsip_disk_lun_set_medium(struct iscsip_disk *disk, uint32_t lun, bool present);
+
+/**
+ * @brief Says that answered writes of a unit are lost, or that its storage was opened anew.
+ *
+ * The disk fails a unit by itself when a FLUSH ends with anything but #ISCSIP_STORAGE_OK and #ISCSIP_STORAGE_BUSY, or a
+ * request with ISCSIP_STORAGE_FUA with #ISCSIP_STORAGE_IO_ERROR or #ISCSIP_STORAGE_HARDWARE: a system tells such a loss once,
+ * and the next flush would end well. While a unit is failed, whatever writes or flushes ends with HARDWARE ERROR, LOGICAL
+ * UNIT FAILURE, and the storage is not asked; TEST UNIT READY, INQUIRY and reads (without FUA) go on. Every nexus but the one
+ * whose command failed is told by a deferred error, WRITE ERROR. When the unit is no longer failed, every nexus meets POWER ON,
+ * RESET, OR BUS DEVICE RESET OCCURRED: what it had not made stable is gone.
+ * @param[in,out] disk the disk. @param[in] lun its number. @param[in] on true: failed, as if a flush had failed now (the host
+ * learned of it otherwise); false: the storage was opened anew, or repaired, and a flush says the truth again.
+ * @retval ISCSIP_OK done, or it was so already. @retval ISCSIP_ENOENT no such unit.
+ */
+ISCSIP_API int iscsip_disk_lun_set_failed(struct iscsip_disk *disk, uint32_t lun, bool on);
 
 /**
  * @brief Tells how much space a thin unit has: for LOG SENSE, and for the soft threshold that initiators set in the logical

@@ -106,6 +106,7 @@ enum iscsip_asc {
 	ISCSIP_ASC_SAVING_NOT_SUPPORTED = 0x3900,         /**< Saving parameters not supported. */
 	ISCSIP_ASC_MEDIUM_NOT_PRESENT = 0x3a00,           /**< Medium not present. */
 	ISCSIP_ASC_MEDIUM_NOT_PRESENT_LOADABLE = 0x3a03,  /**< Medium not present, loadable. */
+	ISCSIP_ASC_LUN_FAILURE = 0x3e01,                  /**< Logical unit failure. */
 	ISCSIP_ASC_INQUIRY_DATA_CHANGED = 0x3f03,         /**< Inquiry data has changed. */
 	ISCSIP_ASC_REPORTED_LUNS_CHANGED = 0x3f0e,        /**< Reported LUNs data has changed. */
 	ISCSIP_ASC_INTERNAL_FAILURE = 0x4400,             /**< Internal target failure. */

@@ -2,7 +2,8 @@
 /*
  * Unit attentions (SAM-5 5.14): one bit for each kind, for each nexus at each unit, so that no sequence of events can
  * pile up. The bits stand in the order in which they are told; a kind that is established twice before it is told is
- * told once, as the standard allows.
+ * told once, as the standard allows. One bit is no unit attention: that writes were lost is told in the same way, as a deferred
+ * error (SPC-4 4.5.7).
  */
 #include "disk/disk.h"
 
@@ -20,6 +21,7 @@ static const uint16_t ua_codes[UA_KINDS] = {
 	[UA_ALUA] = ISCSIP_ASC_ALUA_STATE_CHANGED,
 	[UA_COMMANDS_CLEARED] = ISCSIP_ASC_COMMANDS_CLEARED,
 	[UA_THRESHOLD] = ISCSIP_ASC_THRESHOLD_REACHED,
+	[UA_WRITES_LOST] = ISCSIP_ASC_WRITE_ERROR,
 };
 
 uint16_t iscsip__disk_ua_asc(enum disk_ua ua)
@@ -52,15 +54,18 @@ void iscsip__disk_ua_all(struct disk_lun *lun, const struct disk_slot *but, enum
 }
 
 /* The next one to tell; it is told then. */
-bool iscsip__disk_ua_take(struct disk_itl *itl, uint16_t *asc)
+bool iscsip__disk_ua_take(struct disk_itl *itl, struct iscsip_sense *s)
 {
 	unsigned i;
 
+	memset(s, 0, sizeof *s);
 	for (i = 0; i < UA_KINDS; i++) {
 		if (!(itl->ua >> i & 1))
 			continue;
 		itl->ua &= ~(1u << i);
-		*asc = ua_codes[i];
+		s->key = i == UA_WRITES_LOST ? ISCSIP_SENSE_MEDIUM_ERROR : ISCSIP_SENSE_UNIT_ATTENTION;
+		s->deferred = i == UA_WRITES_LOST;
+		s->asc = ua_codes[i];
 		return true;
 	}
 	return false;

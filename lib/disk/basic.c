@@ -33,9 +33,9 @@ static void current_sense(struct disk_req *r, struct iscsip_sense *s)
 		}
 		return;
 	}
-	if (iscsip__disk_ua_take(r->itl, &s->asc)) {
-		s->key = ISCSIP_SENSE_UNIT_ATTENTION;
-	} else if (lun->gate & (GATE_SANITIZE | GATE_FORMAT)) {
+	if (iscsip__disk_ua_take(r->itl, s))
+		return;
+	if (lun->gate & (GATE_SANITIZE | GATE_FORMAT)) {
 		s->key = ISCSIP_SENSE_NOT_READY;
 		s->asc = lun->gate & GATE_SANITIZE ? ISCSIP_ASC_SANITIZE_IN_PROGRESS : ISCSIP_ASC_FORMAT_IN_PROGRESS;
 		s->sks_valid = true;
@@ -46,6 +46,9 @@ static void current_sense(struct disk_req *r, struct iscsip_sense *s)
 	} else if (lun->gate & GATE_NO_MEDIUM) {
 		s->key = ISCSIP_SENSE_NOT_READY;
 		s->asc = ISCSIP_ASC_MEDIUM_NOT_PRESENT;
+	} else if (lun->gate & GATE_FAILED) {
+		s->key = ISCSIP_SENSE_HARDWARE_ERROR;
+		s->asc = ISCSIP_ASC_LUN_FAILURE;
 	}
 }
 
@@ -119,7 +122,7 @@ static void cache_done(struct disk_req *r)
 void iscsip__disk_synchronize_cache(struct disk_req *r)
 {
 	if (cache_range(r))
-		iscsip__disk_flush(r, disk_bytes(r->lun, r->lba), disk_bytes(r->lun, r->blocks), cache_done);
+		iscsip__disk_flush(r, r->lun, disk_bytes(r->lun, r->lba), disk_bytes(r->lun, r->blocks), cache_done);
 }
 
 /* CONDITION MET: the blocks are, or will be, where READ finds them fast. A hint that fails is no failure. */
@@ -218,7 +221,7 @@ void iscsip__disk_start_stop(struct disk_req *r)
 	if (start || r->cdb[4] & 0x04 || lun->gate & GATE_NO_MEDIUM)
 		start_stop_flushed(r);
 	else
-		iscsip__disk_flush(r, 0, 0, start_stop_flushed);
+		iscsip__disk_flush(r, lun, 0, 0, start_stop_flushed);
 }
 
 void iscsip__disk_prevent_allow(struct disk_req *r)

@@ -126,6 +126,10 @@ static bool medium_refuses(struct disk_req *r)
 		iscsip__disk_fail(r, ISCSIP_SENSE_NOT_READY, ISCSIP_ASC_MEDIUM_NOT_PRESENT);
 		return true;
 	}
+	if (gate & GATE_FAILED && flags & OP_WRITE) {
+		iscsip__disk_fail(r, ISCSIP_SENSE_HARDWARE_ERROR, ISCSIP_ASC_LUN_FAILURE);
+		return true;
+	}
 	if (!(gate & (GATE_READ_ONLY | GATE_SWP)) || !(flags & OP_WRITE))
 		return false;
 	iscsip__disk_fail(r, ISCSIP_SENSE_DATA_PROTECT,
@@ -136,14 +140,14 @@ static bool medium_refuses(struct disk_req *r)
 /* Something is unusual: a unit attention waits, a gate is closed, or the port is not active. */
 static bool check_refuses(struct disk_req *r)
 {
-	uint16_t asc;
+	struct iscsip_sense s;
 
 	if (r->lun->gate & GATE_REMOVED) {
 		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_LUN_NOT_SUPPORTED);
 		return true;
 	}
-	if (r->itl->ua && !(r->op && r->op->flags & OP_UA) && iscsip__disk_ua_take(r->itl, &asc)) {
-		iscsip__disk_fail(r, ISCSIP_SENSE_UNIT_ATTENTION, asc);
+	if (r->itl->ua && !(r->op && r->op->flags & OP_UA) && iscsip__disk_ua_take(r->itl, &s)) {
+		iscsip__disk_sense(r, &s);
 		return true;
 	}
 	return job_refuses(r) || (r->slot->alua && port_refuses(r)) || reservation_refuses(r) || medium_refuses(r);

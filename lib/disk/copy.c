@@ -104,7 +104,7 @@ static bool copy_ready(const struct disk_req *r, const struct disk_lun *lun, boo
 	uint32_t shut = GATE_NO_MEDIUM | GATE_SANITIZE | GATE_FORMAT | GATE_SANITIZE_FAILED | GATE_REMOVED;
 
 	if (write)
-		shut |= GATE_READ_ONLY | GATE_SWP;
+		shut |= GATE_READ_ONLY | GATE_SWP | GATE_FAILED;
 	return !(lun->gate & shut) && iscsip__disk_allowed(lun, itl, r->slot, write ? RES_WRITE : RES_READ);
 }
 
@@ -223,6 +223,27 @@ static void copy_fetched(struct disk_req *r)
 	iscsip__disk_store(r, s.to, s.to_off + r->pos, r->sub, 1, r->step_len, 0, copy_stored);
 }
 
+static void copy_flushed(struct disk_req *r)
+{
+	iscsip__disk_copy_leave(r);
+	if (r->result != ISCSIP_STORAGE_OK) {
+		copy_abort(r, ISCSIP_ASC_THIRD_PARTY_FAILURE);
+		return;
+	}
+	r->step = copy_next;
+	r->flags |= RQ_READY;
+}
+
+/* A segment is through; where the unit that it went to has no cache it must be stable before the next, or GOOD. */
+static bool copy_flushes(struct disk_req *r, const struct copy_segment *s)
+{
+	if (!(r->flags & RQ_UNSTABLE) || !disk_write_through(s->to) || s->len == 0)
+		return false;
+	copy_visit(r, 0, s->to);
+	iscsip__disk_flush(r, s->to, s->to_off, s->len, copy_flushed);
+	return true;
+}
+
 static void copy_next(struct disk_req *r)
 {
 	struct copy_segment s;
@@ -241,6 +262,8 @@ static void copy_next(struct disk_req *r)
 		}
 		if (r->pos < s.len)
 			break;
+		if (copy_flushes(r, &s))
+			return;
 	}
 	n = s.len - r->pos;
 	if (n > r->disk->cfg.buffer_size)

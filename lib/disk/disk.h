@@ -42,6 +42,7 @@ enum disk_ua {
 	UA_ALUA,
 	UA_COMMANDS_CLEARED,
 	UA_THRESHOLD,
+	UA_WRITES_LOST, /* not a unit attention: a deferred error */
 	UA_KINDS
 };
 
@@ -56,7 +57,8 @@ enum disk_gate {
 	GATE_FORMAT = 0x40,      /* FORMAT UNIT runs */
 	GATE_SANITIZE_FAILED = 0x80,
 	GATE_ACA = 0x100,
-	GATE_REMOVED = 0x200
+	GATE_REMOVED = 0x200,
+	GATE_FAILED = 0x1000     /* writes were lost: see stable.c */
 };
 
 /* --- the table of commands ------------------------------------------------------------------------------------ */
@@ -74,6 +76,7 @@ enum disk_op_flag {
 	OP_THIN = 0x0200,      /* only of thin units */
 	OP_ERASE = 0x0400,     /* not where ISCSIP_LUN_NO_SANITIZE is set */
 	OP_STPG = 0x0800,      /* only with explicit ALUA */
+	OP_FUA = 0x1000,       /* byte 1 has FUA */
 	OP_CONDITIONS = OP_THIN | OP_ERASE | OP_STPG
 };
 
@@ -214,8 +217,11 @@ enum disk_req_flag {
 	RQ_WAIT_QUIET = 0x10000, /* waits until nothing of its unit is stuck */
 	RQ_MEMORY = 0x20000, /* has taken buffers or scratch and not given them back */
 	RQ_WAIT_CHANGE = 0x40000, /* waits until no change of its unit's state is under way */
-	RQ_LOST = 0x80000    /* its unit was removed: it ends with LOGICAL UNIT NOT SUPPORTED */
+	RQ_LOST = 0x80000,   /* its unit was removed: it ends with LOGICAL UNIT NOT SUPPORTED */
+	RQ_UNSTABLE = 0x1000000 /* a loss of power would take what it wrote */
 };
+
+#define DISK_FAILED 0x80u /* in the place of a storage result: the unit is failed, and the storage was not asked */
 
 #define DISK_SMALL 96u /* bytes for small answers inside a record */
 
@@ -267,6 +273,9 @@ struct disk_req {
 	struct iscsip_vec *vec; /* max_pieces: data */
 	struct iscsip_vec *sub; /* max_pieces: a part of it, or memory of the medium */
 	disk_step *after; /* what data-out is collected for */
+	disk_step *flush_step;   /* what a flush is made for */
+	struct disk_lun *st_lun; /* whose storage has, or had, the last request */
+	uint32_t sync_no;        /* of its last FLUSH or FUA request: see stable.c */
 	uint8_t sense[ISCSIP_SENSE_MAX];
 	uint8_t small[DISK_SMALL];
 };
@@ -315,6 +324,9 @@ struct disk_lun {
 	struct disk_req *change_head, *change_tail; /* those that wait for it */
 	uint8_t change_action;  /* what the draft comes from */
 	uint8_t change_rounds;  /* how often it was stale */
+	uint32_t syncs;     /* FLUSH and FUA requests that are out */
+	uint32_t sync_no;   /* how many there were */
+	bool leaves_wce;    /* WCE becomes 0 when the cache is stable */
 	struct disk_mode mode;
 	struct iscsip_disk_lun_config cfg;
 	char vendor[8], product[16], revision[4];
@@ -447,10 +459,32 @@ void iscsip__disk_fetch(struct disk_req *r, struct disk_lun *lun, uint64_t off, 
 void iscsip__disk_fetched(struct disk_req *r);
 void iscsip__disk_store(struct disk_req *r, struct disk_lun *lun, uint64_t off, const struct iscsip_vec *vec, int cnt,
 			uint64_t len, uint8_t flags, disk_step *step);
-void iscsip__disk_flush(struct disk_req *r, uint64_t off, uint64_t len, disk_step *step);
+void iscsip__disk_at_once(struct disk_req *r, int result, disk_step *step);
 bool iscsip__disk_parse(struct disk_req *r);
 unsigned iscsip__disk_count_field(const struct disk_req *r);
 bool iscsip__disk_in_range(struct disk_req *r);
+
+/* --- stable.c: what GOOD promises ------------------------------------------------------------------------------ */
+
+void iscsip__disk_set_failed(struct disk_lun *lun, const struct disk_slot *by);
+void iscsip__disk_clear_failed(struct disk_lun *lun);
+bool iscsip__disk_sync_begin(struct disk_req *r, struct disk_lun *lun);
+void iscsip__disk_sync_end(struct disk_req *r);
+void iscsip__disk_flush(struct disk_req *r, struct disk_lun *lun, uint64_t off, uint64_t len, disk_step *step);
+bool iscsip__disk_wants_stable(const struct disk_req *r);
+void iscsip__disk_written(struct disk_req *r);
+
+/* Whether its answer says that something is stable. */
+static inline bool disk_syncs(const struct iscsip_storage_req *st)
+{
+	return st->op == ISCSIP_STORAGE_FLUSH || st->flags & ISCSIP_STORAGE_FUA;
+}
+
+/* Whether all that is written to a unit is to be stable when it is answered: WCE is 0, or about to be. */
+static inline bool disk_write_through(const struct disk_lun *lun)
+{
+	return !lun->mode.wce || lun->leaves_wce;
+}
 
 /* --- check.c: what may keep a command from running ------------------------------------------------------------ */
 
@@ -479,7 +513,7 @@ void iscsip__disk_aca_clear(struct disk_lun *lun);
 void iscsip__disk_ua(struct disk_lun *lun, struct disk_slot *slot, enum disk_ua ua);
 void iscsip__disk_ua_all(struct disk_lun *lun, const struct disk_slot *but, enum disk_ua ua);
 uint16_t iscsip__disk_ua_asc(enum disk_ua ua);
-bool iscsip__disk_ua_take(struct disk_itl *itl, uint16_t *asc);
+bool iscsip__disk_ua_take(struct disk_itl *itl, struct iscsip_sense *s);
 
 /* --- reserve.c: reservations ---------------------------------------------------------------------------------- */
 

@@ -95,7 +95,7 @@ static void job_next(struct disk_req *job)
 
 	if (job->pos == job->len) {
 		if (--job->arg[1] == 0) {
-			iscsip__disk_flush(job, 0, 0, job_flushed);
+			iscsip__disk_flush(job, lun, 0, 0, job_flushed);
 			return;
 		}
 		if (job->arg[3])

@@ -393,6 +393,19 @@ int iscsip_disk_lun_set_medium(struct iscsip_disk *d, uint32_t number, bool pres
 	return ISCSIP_OK;
 }
 
+int iscsip_disk_lun_set_failed(struct iscsip_disk *d, uint32_t number, bool on)
+{
+	struct disk_lun *lun = lun_find(d, number);
+
+	if (!lun)
+		return ISCSIP_ENOENT;
+	if (on)
+		iscsip__disk_set_failed(lun, NULL);
+	else
+		iscsip__disk_clear_failed(lun);
+	return ISCSIP_OK;
+}
+
 int iscsip_disk_lun_set_space(struct iscsip_disk *d, uint32_t number, uint64_t available, uint64_t used)
 {
 	struct disk_lun *lun = lun_find(d, number);

@@ -4,7 +4,7 @@
  *
  * Three primitives on which all block commands stand. *fetch* shows a part of the medium: the storage's own memory where
  * it names it, else the request's scratch buffer after a read. *store* puts bytes on the medium: by copying into the
- * storage's memory, or with a write. *flush* makes the medium stable. Each ends by calling a step of the request, at
+ * storage's memory, or with a write. *flush* (stable.c) makes the medium stable. Each ends by calling a step of the request, at
  * once or later, with r->result telling how it went; an answer inside the call only marks the request READY.
  */
 #include "disk/disk.h"
@@ -54,6 +54,11 @@ void iscsip__disk_submit(struct disk_req *r, struct disk_lun *lun, uint8_t op, u
 	r->st.len = len;
 	r->st.vec = vec;
 	r->st.cnt = cnt;
+	r->st_lun = lun;
+	if (!iscsip__disk_sync_begin(r, lun)) {
+		iscsip__disk_at_once(r, DISK_FAILED, step);
+		return;
+	}
 	r->step = step;
 	r->flags |= RQ_STORAGE;
 	submit_call(lun->ops, lun->user, &r->st);
@@ -66,6 +71,8 @@ void iscsip_storage_done(struct iscsip_storage_req *req, enum iscsip_storage_res
 
 	r->flags &= ~(uint32_t)RQ_STORAGE;
 	r->result = (uint8_t)result;
+	if (disk_syncs(req))
+		iscsip__disk_sync_end(r);
 	if (r->flags & RQ_ABORTED)
 		d->kick = true;
 	if (req->op == ISCSIP_STORAGE_COMMIT)
@@ -76,7 +83,7 @@ void iscsip_storage_done(struct iscsip_storage_req *req, enum iscsip_storage_res
 }
 
 /* The answer is known without the storage. */
-static void medium_at_once(struct disk_req *r, int result, disk_step *step)
+void iscsip__disk_at_once(struct disk_req *r, int result, disk_step *step)
 {
 	r->result = (uint8_t)result;
 	r->step = step;
@@ -131,7 +138,7 @@ void iscsip__disk_fetch(struct disk_req *r, struct disk_lun *lun, uint64_t off, 
 	if (n < 0) {
 		r->st.op = ISCSIP_STORAGE_READ;
 		r->st.error_offset = off;
-		medium_at_once(r, -n, step);
+		iscsip__disk_at_once(r, -n, step);
 		return;
 	}
 	if (n > 0) {
@@ -142,11 +149,11 @@ void iscsip__disk_fetch(struct disk_req *r, struct disk_lun *lun, uint64_t off, 
 		r->fetch_lun = lun;
 		r->fetch_off = off;
 		r->flags |= RQ_FETCHED;
-		medium_at_once(r, ISCSIP_STORAGE_OK, step);
+		iscsip__disk_at_once(r, ISCSIP_STORAGE_OK, step);
 		return;
 	}
 	if (!r->scratch || !lun->ops->read) {
-		medium_at_once(r, ISCSIP_STORAGE_HARDWARE, step);
+		iscsip__disk_at_once(r, ISCSIP_STORAGE_HARDWARE, step);
 		return;
 	}
 	r->step_len = (uint32_t)(len < r->disk->cfg.buffer_size ? len : r->disk->cfg.buffer_size);
@@ -192,26 +199,17 @@ static int store_pinned(struct disk_lun *lun, uint64_t off, const struct iscsip_
 void iscsip__disk_store(struct disk_req *r, struct disk_lun *lun, uint64_t off, const struct iscsip_vec *vec, int cnt,
 			uint64_t len, uint8_t flags, disk_step *step)
 {
-	int rc = store_pinned(lun, off, vec, cnt, len);
+	int rc = lun->gate & GATE_FAILED ? -(int)DISK_FAILED : store_pinned(lun, off, vec, cnt, len);
 
 	if (rc == 0 && lun->ops->write) {
 		iscsip__disk_submit(r, lun, ISCSIP_STORAGE_WRITE, off, len, vec, cnt, flags, step);
 		return;
 	}
+	if (rc > 0 && lun->ops->flush)
+		r->flags |= RQ_UNSTABLE;
 	r->st.op = ISCSIP_STORAGE_WRITE;
 	r->st.error_offset = off;
-	if (rc > 0 && flags & ISCSIP_STORAGE_FUA && lun->ops->flush)
-		iscsip__disk_submit(r, lun, ISCSIP_STORAGE_FLUSH, off, len, NULL, 0, 0, step);
-	else
-		medium_at_once(r, rc > 0 ? ISCSIP_STORAGE_OK : rc < 0 ? -rc : ISCSIP_STORAGE_HARDWARE, step);
-}
-
-void iscsip__disk_flush(struct disk_req *r, uint64_t off, uint64_t len, disk_step *step)
-{
-	if (r->lun->ops->flush)
-		iscsip__disk_submit(r, r->lun, ISCSIP_STORAGE_FLUSH, off, len, NULL, 0, 0, step);
-	else
-		medium_at_once(r, ISCSIP_STORAGE_OK, step);
+	iscsip__disk_at_once(r, rc > 0 ? ISCSIP_STORAGE_OK : rc < 0 ? -rc : ISCSIP_STORAGE_HARDWARE, step);
 }
 
 /* LBA and count of a CDB that has them where READ of its length has them (SBC-3 5.8 to 5.13). */

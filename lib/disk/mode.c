@@ -177,6 +177,7 @@ static void mode_apply(struct disk_lun *lun)
 void iscsip__disk_mode_reset(struct disk_lun *lun)
 {
 	mode_defaults(lun, &lun->mode);
+	lun->leaves_wce = false;
 	mode_apply(lun);
 }
 
@@ -336,6 +337,35 @@ static const struct mode_page *select_page(struct disk_req *r, const uint8_t *p,
 	return g;
 }
 
+static void select_given(struct disk_req *r);
+
+static void select_flushed(struct disk_req *r)
+{
+	if (r->result == ISCSIP_STORAGE_OK) {
+		select_given(r);
+		return;
+	}
+	r->lun->leaves_wce = false;
+	iscsip__disk_fail_storage(r);
+}
+
+/*
+ * Whether WCE becomes 0 now. First the cache is made stable; what is written meanwhile is written through, because it is
+ * answered before the change and has to be stable after it. Where that has been given up again (another MODE SELECT failed, or a
+ * reset came) it is done once more.
+ */
+static bool select_flushes(struct disk_req *r, const struct disk_mode *mode)
+{
+	struct disk_lun *lun = r->lun;
+
+	if (mode->wce || !lun->mode.wce || (r->phase && lun->leaves_wce))
+		return false;
+	r->phase = 1;
+	lun->leaves_wce = true;
+	iscsip__disk_flush(r, lun, 0, 0, select_flushed);
+	return true;
+}
+
 static void select_given(struct disk_req *r)
 {
 	const uint8_t *p = iscsip__disk_parameter(r);
@@ -354,6 +384,10 @@ static void select_given(struct disk_req *r)
 			g->set(&mode, p + at);
 		at += g->len;
 	}
+	if (select_flushes(r, &mode))
+		return;
+	if (!mode.wce)
+		lun->leaves_wce = false;
 	if (memcmp(&mode, &lun->mode, sizeof mode) != 0) {
 		lun->mode = mode;
 		mode_apply(lun);

@@ -475,6 +475,9 @@ void iscsip__disk_fail_storage(struct disk_req *r)
 	case ISCSIP_STORAGE_FENCED:
 		iscsip__disk_fail(r, ISCSIP_SENSE_NOT_READY, ISCSIP_ASC_ALUA_STANDBY);
 		break;
+	case DISK_FAILED:
+		iscsip__disk_fail(r, ISCSIP_SENSE_HARDWARE_ERROR, ISCSIP_ASC_LUN_FAILURE);
+		break;
 	case ISCSIP_STORAGE_BUSY:
 		r->in_total = r->out_total = 0;
 		iscsip__disk_finish(r, ISCSIP_STATUS_BUSY, 0);

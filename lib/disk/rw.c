@@ -118,6 +118,15 @@ static void read_next(struct disk_req *r)
 		read_refused(r, n ? -n : ISCSIP_STORAGE_HARDWARE);
 }
 
+/* FUA: the medium has what the cache had (SBC-3 5.8). */
+static void read_flushed(struct disk_req *r)
+{
+	if (r->result != ISCSIP_STORAGE_OK)
+		iscsip__disk_fail_storage(r);
+	else
+		read_next(r);
+}
+
 void iscsip__disk_read(struct disk_req *r)
 {
 	if (!rw_parse(r))
@@ -131,6 +140,8 @@ void iscsip__disk_read(struct disk_req *r)
 	}
 	if (r->len == 0)
 		iscsip__disk_good(r);
+	else if (r->cdb[1] & ISCSIP_CDB_FUA && r->op->flags & OP_FUA)
+		iscsip__disk_flush(r, r->lun, disk_bytes(r->lun, r->lba), r->len, read_flushed);
 	else
 		read_next(r);
 }
@@ -145,35 +156,29 @@ static void write_done(struct disk_req *r)
 	}
 	r->lun->stats.write_bytes += r->take;
 	disk_give(r); /* the next command's data lands where these bytes are in the cache of the CPU */
-	iscsip__disk_good(r);
+	iscsip__disk_written(r);
 }
 
-static bool write_fua(const struct disk_req *r)
+static uint8_t write_flags(const struct disk_req *r)
 {
-	if (!r->lun->ops->flush)
-		return false;
-	/* without WCE every write is stable; WRITE(6) has no FUA; WRITE AND VERIFY is on the medium when it ends (SBC-3 5.41) */
-	return !r->lun->mode.wce || (r->op->len != 6 && r->cdb[1] & ISCSIP_CDB_FUA) ||
-	       r->op->run == iscsip__disk_write_verify;
+	return iscsip__disk_wants_stable(r) ? ISCSIP_STORAGE_FUA : 0;
 }
 
 /* All bytes are in their place. */
 static void write_landed(struct disk_req *r)
 {
-	uint64_t off = disk_bytes(r->lun, r->lba);
-
 	if (r->flags & RQ_PINNED) {
 		iscsip__disk_unpin(r);
-		if (write_fua(r)) {
-			iscsip__disk_flush(r, off, r->take, write_done);
-			return;
-		}
-		r->lun->stats.write_bytes += r->take;
-		iscsip__disk_good(r);
+		if (r->lun->ops->flush)
+			r->flags |= RQ_UNSTABLE;
+		/* it was let in before the unit failed, and its bytes may be among the lost */
+		if (r->lun->gate & GATE_FAILED)
+			r->result = DISK_FAILED;
+		write_done(r);
 		return;
 	}
 	r->sub_cnt = (uint16_t)iscsip__disk_slice(r->vec, r->cnt, 0, r->take, r->sub, r->disk->cfg.max_pieces);
-	iscsip__disk_store(r, r->lun, off, r->sub, r->sub_cnt, r->take, write_fua(r) ? ISCSIP_STORAGE_FUA : 0, write_done);
+	iscsip__disk_store(r, r->lun, disk_bytes(r->lun, r->lba), r->sub, r->sub_cnt, r->take, write_flags(r), write_done);
 }
 
 /*
@@ -192,7 +197,7 @@ static void write_part_store(struct disk_req *r)
 	r->sub[0].base = r->scratch;
 	r->sub[0].len = 1u << r->lun->shift;
 	iscsip__disk_store(r, r->lun, disk_bytes(r->lun, r->lba) + whole, r->sub, 1, r->sub[0].len,
-			   write_fua(r) ? ISCSIP_STORAGE_FUA : 0, write_done);
+			   write_flags(r), write_done);
 }
 
 static void write_part_mend(struct disk_req *r)
@@ -214,7 +219,7 @@ static void write_part_mend(struct disk_req *r)
 	}
 	r->sub_cnt = (uint16_t)iscsip__disk_slice(r->vec, r->cnt, 0, whole, r->sub, r->disk->cfg.max_pieces);
 	iscsip__disk_store(r, r->lun, disk_bytes(r->lun, r->lba), r->sub, r->sub_cnt, whole,
-			   write_fua(r) ? ISCSIP_STORAGE_FUA : 0, write_part_store);
+			   write_flags(r), write_part_store);
 }
 
 static void write_part_landed(struct disk_req *r)

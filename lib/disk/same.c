@@ -14,14 +14,6 @@ enum {
 	SAME_PART = 1 << 20
 };
 
-static void same_done(struct disk_req *r)
-{
-	if (r->result != ISCSIP_STORAGE_OK)
-		iscsip__disk_fail_storage(r);
-	else
-		iscsip__disk_good(r);
-}
-
 /* --- WRITE SAME ----------------------------------------------------------------------------------------------- */
 
 static bool all_zero(const uint8_t *p, size_t n)
@@ -53,7 +45,7 @@ static void same_next(struct disk_req *r)
 
 	if (n == 0) {
 		r->lun->stats.write_bytes += r->len;
-		iscsip__disk_flush(r, disk_bytes(r->lun, r->lba), r->len, same_done);
+		iscsip__disk_written(r);
 		return;
 	}
 	if (n > r->disk->cfg.buffer_size)
@@ -83,12 +75,13 @@ static void same_given(struct disk_req *r)
 	uint8_t *b = r->take ? r->vec[0].base : r->scratch;
 	bool zero = r->take == 0 || all_zero(b, r->take);
 	bool unmap = r->cdb[1] & SAME_UNMAP;
+	uint8_t flags = iscsip__disk_wants_stable(r) ? ISCSIP_STORAGE_FUA : 0;
 
 	if (zero && unmap)
 		iscsip__disk_submit(r, r->lun, ISCSIP_STORAGE_UNMAP, off, r->len, NULL, 0,
-				    r->cdb[1] & SAME_ANCHOR ? ISCSIP_STORAGE_ANCHOR : 0, same_done);
+				    flags | (r->cdb[1] & SAME_ANCHOR ? ISCSIP_STORAGE_ANCHOR : 0), iscsip__disk_written);
 	else if (zero && ops->write_zeroes)
-		iscsip__disk_submit(r, r->lun, ISCSIP_STORAGE_WRITE_ZEROES, off, r->len, NULL, 0, 0, same_done);
+		iscsip__disk_submit(r, r->lun, ISCSIP_STORAGE_WRITE_ZEROES, off, r->len, NULL, 0, flags, iscsip__disk_written);
 	else
 		same_repeat(r, b, zero);
 }
@@ -172,7 +165,7 @@ static void unmap_next(struct disk_req *r)
 				    0, r->cdb[1] & 1 ? ISCSIP_STORAGE_ANCHOR : 0, unmap_next);
 		return;
 	}
-	iscsip__disk_good(r);
+	iscsip__disk_written(r);
 }
 
 /* Nothing is unmapped before every descriptor is known to be good. */

@@ -168,18 +168,15 @@ void iscsip__disk_verify(struct disk_req *r)
 
 static void caw_stored(struct disk_req *r)
 {
-	if (r->result != ISCSIP_STORAGE_OK) {
-		iscsip__disk_fail_storage(r);
-		return;
-	}
-	r->lun->stats.write_bytes += r->len;
-	iscsip__disk_good(r);
+	if (r->result == ISCSIP_STORAGE_OK)
+		r->lun->stats.write_bytes += r->len;
+	iscsip__disk_written(r);
 }
 
 /* What is written begins at data-out @off. */
 static void store_data(struct disk_req *r, uint64_t off)
 {
-	uint8_t flags = r->lun->ops->flush && (!r->lun->mode.wce || r->cdb[1] & ISCSIP_CDB_FUA) ? ISCSIP_STORAGE_FUA : 0;
+	uint8_t flags = iscsip__disk_wants_stable(r) ? ISCSIP_STORAGE_FUA : 0;
 
 	r->sub_cnt = (uint16_t)iscsip__disk_slice(r->vec, r->cnt, off, r->len, r->sub, r->disk->cfg.max_pieces);
 	iscsip__disk_store(r, r->lun, disk_bytes(r->lun, r->lba), r->sub, r->sub_cnt, r->len, flags, caw_stored);

@@ -91,6 +91,7 @@
 	X(SAVING_NOT_SUPPORTED, "saving parameters not supported") \
 	X(MEDIUM_NOT_PRESENT, "medium not present") \
 	X(MEDIUM_NOT_PRESENT_LOADABLE, "medium not present, loadable") \
+	X(LUN_FAILURE, "logical unit failure") \
 	X(INQUIRY_DATA_CHANGED, "inquiry data has changed") \
 	X(REPORTED_LUNS_CHANGED, "reported LUNs data has changed") \
 	X(INTERNAL_FAILURE, "internal target failure") \

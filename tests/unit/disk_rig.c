@@ -359,6 +359,23 @@ static void unit_mark(struct rig_unit *u, uint64_t off, uint64_t len, bool on)
 		u->bitmap[b] = on;
 }
 
+/* A unit without FLUSH has nothing that a loss of power takes. */
+static void unit_wrote(struct rig_unit *u, uint64_t off, uint64_t len, bool stable)
+{
+	if (u->ops.flush && len)
+		memset(u->unstable + off / 512, !stable, (size_t)(len / 512));
+}
+
+uint64_t rig_unstable(const struct rig *r, uint32_t lun)
+{
+	const struct rig_unit *u = &r->unit[lun];
+	uint64_t b, n = 0;
+
+	for (b = 0; b < u->size / 512; b++)
+		n += u->unstable[b] ? 512 : 0;
+	return n;
+}
+
 static void unit_status(struct rig_unit *u, struct iscsip_storage_req *q)
 {
 	uint64_t b = q->offset / 512, first = b, end = (q->offset + q->len) / 512;
@@ -381,20 +398,25 @@ static void unit_serve(struct rig_unit *u, struct iscsip_storage_req *q)
 	case ISCSIP_STORAGE_WRITE:
 		unit_copy(u, q, true);
 		unit_mark(u, q->offset, q->len, true);
+		unit_wrote(u, q->offset, q->len, q->flags & ISCSIP_STORAGE_FUA);
 		break;
 	case ISCSIP_STORAGE_FLUSH:
 		u->flushes++;
+		/* the strictest reading of the hint: nothing outside of it becomes stable */
+		unit_wrote(u, q->len ? q->offset : 0, q->len ? q->len : u->size, true);
 		break;
 	case ISCSIP_STORAGE_UNMAP:
 	case ISCSIP_STORAGE_WRITE_ZEROES:
 		memset(u->bytes + q->offset, 0, (size_t)q->len);
 		unit_mark(u, q->offset, q->len, q->op == ISCSIP_STORAGE_WRITE_ZEROES);
+		unit_wrote(u, q->offset, q->len, q->flags & ISCSIP_STORAGE_FUA);
 		break;
 	case ISCSIP_STORAGE_LBA_STATUS:
 		unit_status(u, q);
 		break;
 	case ISCSIP_STORAGE_ERASE:
 		memset(u->bytes, 0x5c, (size_t)u->size);
+		unit_wrote(u, 0, u->size, false);
 		break;
 	case ISCSIP_STORAGE_COMMIT:
 		u->saves++;
@@ -494,11 +516,10 @@ static void unit_unpin(void *user, uint64_t offset, uint64_t len, bool write)
 {
 	struct rig_unit *u = user;
 
-	(void)offset;
-	(void)len;
-	(void)write;
 	assert_true(u->pins > 0);
 	u->pins--;
+	if (write)
+		unit_wrote(u, offset, len, false);
 }
 
 static void ram_request(void *user, struct iscsip_storage_req *q)
@@ -507,10 +528,12 @@ static void ram_request(void *user, struct iscsip_storage_req *q)
 
 	u->unmaps += q->op == ISCSIP_STORAGE_UNMAP;
 	u->zeroes += q->op == ISCSIP_STORAGE_WRITE_ZEROES;
-	if (q->op == ISCSIP_STORAGE_LBA_STATUS)
+	if (q->op == ISCSIP_STORAGE_LBA_STATUS) {
 		iscsip_ram_ops()->lba_status(&u->ram, q);
-	else
-		iscsip_ram_ops()->unmap(&u->ram, q);
+		return;
+	}
+	unit_wrote(u, q->offset, q->len, q->flags & ISCSIP_STORAGE_FUA);
+	iscsip_ram_ops()->unmap(&u->ram, q);
 }
 
 static void unit_save(void *user, struct iscsip_storage_req *q)
@@ -532,9 +555,10 @@ static void unit_setup(struct rig *r, struct rig_unit *u, enum rig_backing backi
 	u->size = size;
 	u->bytes = calloc(1, (size_t)size);
 	u->bitmap = calloc(1, (size_t)(size / 512));
+	u->unstable = calloc(1, (size_t)(size / 512));
 	u->ops.struct_size = sizeof u->ops;
 	u->ops.commit = unit_save;
-	if (backing == RIG_RAM) {
+	if (backing == RIG_RAM || backing == RIG_CACHED) {
 		u->ram.base = u->bytes;
 		u->ram.size = size;
 		u->ram.bitmap = u->bitmap;
@@ -542,6 +566,8 @@ static void unit_setup(struct rig *r, struct rig_unit *u, enum rig_backing backi
 		u->ops.pin = unit_pin;
 		u->ops.unpin = unit_unpin;
 		u->ops.unmap = u->ops.write_zeroes = u->ops.lba_status = ram_request;
+		if (backing == RIG_CACHED)
+			u->ops.flush = unit_request;
 		return;
 	}
 	u->ops.read = u->ops.write = u->ops.flush = u->ops.unmap = unit_request;
@@ -682,6 +708,7 @@ void rig_free(struct rig *r)
 		assert_int_equal(r->unit[i].pins, 0);
 		free(r->unit[i].bytes);
 		free(r->unit[i].bitmap);
+		free(r->unit[i].unstable);
 	}
 	rig_forget();
 	free(r->mem);

@@ -37,7 +37,8 @@ struct rig_cmd {
 enum rig_backing {
 	RIG_RAM,     /* memory, named */
 	RIG_SYNC,    /* read and write, answered inside the call */
-	RIG_DEFERRED /* read and write, answered by rig_storage_run() */
+	RIG_DEFERRED, /* read and write, answered by rig_storage_run() */
+	RIG_CACHED    /* memory, named, that FLUSH makes stable */
 };
 
 struct rig {
@@ -51,6 +52,7 @@ struct rig {
 		struct rig *rig;
 		uint8_t *bytes;
 		uint8_t *bitmap;
+		uint8_t *unstable; /* a byte for each 512: written, and would be lost with the power */
 		uint64_t size;
 		struct iscsip_ram ram;
 		struct iscsip_storage_ops ops;
@@ -91,6 +93,7 @@ void rig_pump(struct rig *r);
 int rig_storage_run(struct rig *r);
 int rig_storage_run_reversed(struct rig *r);
 void rig_storage_end(struct rig *r, int i, enum iscsip_storage_result result); /* answers request @i of those that wait */
+uint64_t rig_unstable(const struct rig *r, uint32_t lun); /* bytes that would be lost with the power */
 void rig_release(struct rig_cmd *c);
 
 /* A whole command, until its end. The answer stays until the next one of the rig. */
