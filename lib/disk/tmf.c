@@ -35,13 +35,12 @@ static bool tmf_whole_target(const struct iscsip_tmf *tmf)
 
 static bool tmf_stuck(const struct iscsip_disk *d, const struct iscsip_tmf *tmf)
 {
-	const struct disk_lun *lun = tmf_lun(d, tmf->lun);
-	uint32_t i;
+	uint32_t i, number = iscsip_lun_decode(tmf->lun);
 
-	if (!tmf_whole_target(tmf))
-		return lun && iscsip__disk_lun_stuck(lun);
+	/* a unit that is being removed is in the map no more, and its storage may still be at work */
 	for (i = 0; i < d->luns_used; i++)
-		if (d->luns[i].used && iscsip__disk_lun_stuck(&d->luns[i]))
+		if (d->luns[i].used && (tmf_whole_target(tmf) || d->luns[i].number == number) &&
+		    iscsip__disk_lun_stuck(&d->luns[i]))
 			return true;
 	return false;
 }

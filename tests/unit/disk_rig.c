@@ -614,6 +614,12 @@ static void host_attention(void *user, void *cmd_nexus, uint32_t lun, uint16_t a
 	((struct rig *)user)->attentions++;
 }
 
+static void host_applied(void *user, uint32_t lun, struct iscsip_disk_ticket *ticket)
+{
+	assert_int_equal(lun, ticket->lun);
+	((struct rig *)user)->applied++;
+}
+
 int rig_add_unit(struct rig *r, uint32_t lun, enum rig_backing backing, const struct iscsip_disk_lun_config *cfg)
 {
 	struct iscsip_disk_lun_config c = *cfg;
@@ -666,6 +672,7 @@ struct rig *rig_new_with(enum rig_backing backing, const struct iscsip_disk_lun_
 	r->host.start_stop = host_start_stop;
 	r->host.set_port_group = host_set_group;
 	r->host.attention = host_attention;
+	r->host.applied = host_applied;
 	r->cfg.host = &r->host;
 	r->cfg.user = r;
 	size = iscsip_disk_size(&r->cfg);

@@ -69,7 +69,7 @@ struct rig {
 	bool sent_inside;  /* `sent` comes inside send_data */
 	bool hold_sent;    /* `sent` and `free` wait for rig_pump() */
 	bool hold_aborted; /* so does `free` of an aborted command */
-	int woken, gone, attentions, starts, group_sets;
+	int woken, gone, attentions, starts, group_sets, applied;
 	bool group_refused;
 	uint8_t tmf_response;
 	int tmf_answers;
