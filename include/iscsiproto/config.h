@@ -107,7 +107,12 @@ struct iscsip_config {
 	uint32_t login_max_pdus;         /**< Login requests one login may take. Default 64. */
 	uint32_t login_text_max;         /**< Bytes of text one login may send in all. Default 65536. */
 	uint32_t nop_interval_ms;        /**< Silence after which a ping is sent. 0: never. Default 0. */
-	uint32_t nop_timeout_ms;         /**< Wait for its answer before the connection is given up. Default 5000. */
+	uint32_t nop_timeout_ms;         /**< Wait for its answer, and for that to an ABORT TASK of the library, from its sending or
+	                                      the last byte received, before the connection is given up. 0: never. Default 5000. */
+	uint32_t request_timeout_ms;     /**< Initiator: wait for the answer to task management, a ping or a text request of the host,
+	                                      from its sending. Both roles: wait for the transport to take anything while a
+	                                      request or a ping waits to be sent. Then the connection is given up. 0: nop_timeout_ms.
+	                                      Default 30000. */
 	uint32_t logout_timeout_ms;      /**< Wait for the peer's part of a logout, or of an abort, before closing. Default 5000. */
 	uint32_t initial_cmdsn;          /**< Initiator: first CmdSN of a session. Default 1. */
 	uint32_t initial_statsn;         /**< Target: first StatSN of a connection. Default 1. */

@@ -109,7 +109,7 @@ struct iscsip_initiator_ops {
 	void (*tmf_done)(void *user, void *cookie, int err, uint8_t response);
 	/** A ping ended. @p err ISCSIP_OK: it came back, and the first @p len bytes of its @p data (the host's own) with it, as they
 	 *  were sent; a target may return fewer than it was sent. ISCSIP_EPROTO: other bytes came back, or it was rejected.
-	 *  May be NULL. */
+	 *  ISCSIP_EAGAIN: the target had no room for it (Reject reason 6), which says that it lives. May be NULL. */
 	void (*ping_done)(void *user, void *cookie, int err, const void *data, size_t len);
 	/** A pair of a text response; the strings are ended by a NUL and valid during the call. @p key NULL: the answer is complete,
 	 *  @p err says how it ended: ISCSIP_ENOSPC for a pair longer than limits.text_max, ISCSIP_EPROTO for text that is none
@@ -183,8 +183,8 @@ ISCSIP_API int iscsip_initiator_submit(struct iscsip_session *s, struct iscsip_t
  * @brief Gives up a task: ABORT TASK is sent where it was issued, and task_done comes with ISCSIP_EHOST when that is answered,
  *     or as the task ended if its response was faster; at once where it was not issued, before this call returns.
  *
- * A target that does not answer within config's nop_timeout_ms, or refuses, loses the connection. Several aborts are sent one
- * after the other.
+ * A target that does not answer within config's nop_timeout_ms from the sending, or refuses, loses the connection. Several aborts
+ * are sent one after the other, and after a task management request of the host that is on the wire.
  * @retval ISCSIP_OK under way, or done. @retval ISCSIP_ENOENT the task is not the library's.
  * @param[in,out] s the session. @param[in,out] t the task. @param[in] now the time.
  */
@@ -195,7 +195,8 @@ ISCSIP_API int iscsip_initiator_abort(struct iscsip_session *s, struct iscsip_ta
  *
  * Tasks that the function affects (RFC 7143 4.2.3.2), as far as they were issued before it, are given back with
  * ISCSIP_EHOST when it was answered with success, before tmf_done. It is marked for immediate delivery. TASK REASSIGN needs
- * recovery level 2 and is refused.
+ * recovery level 2 and is refused. A target that does not answer within config's request_timeout_ms loses the connection; the
+ * time limits of tasks, and aborts, wait for that answer.
  * @param[in,out] s the session. @param[in] function an #iscsip_tmf_function. @param[in] lun the LUN bytes, where the
  * function has one.
  * @param[in] ref the task, for ABORT TASK and QUERY TASK; else NULL. @param[in] cookie given to tmf_done. @param[in] now
@@ -208,6 +209,8 @@ ISCSIP_API int iscsip_initiator_tmf(struct iscsip_session *s, uint8_t function, 
 
 /**
  * @brief Sends a ping (NOP-Out); ping_done answers. Also a ping that the library itself sends (nop_interval_ms) is one under way.
+ *     It waits for the answer to a text request or a logout, but no longer than nop_interval_ms of silence. A target that does
+ *     not answer within config's request_timeout_ms loses the connection.
  * @param[in,out] c the connection. @param[in] data ping data, stays until ping_done; may be NULL. @param[in] len its
  * bytes, at most what the target takes.
  * @param[in] cookie given to ping_done. @param[in] now the time.
@@ -220,7 +223,8 @@ ISCSIP_API int iscsip_initiator_ping(struct iscsip_conn *c, const void *data, si
  *
  * `SendTargets=All` in a discovery session lists targets. A pair `MaxRecvDataSegmentLength=N` puts N in force: a larger
  * one when the request is sent, a smaller one when it was answered. One that the target declares in its answer holds from
- * then on.
+ * then on. A target that does not answer within config's request_timeout_ms loses the connection; every answer of one that goes on
+ * begins that time anew.
  * @param[in,out] c the connection. @param[in] text pairs, each ended by a NUL; stays until the answer is complete.
  * @param[in] len their bytes, NULs included. @param[in] cookie given to `text`. @param[in] now the time.
  * @retval ISCSIP_OK under way. @retval ISCSIP_EAGAIN one is under way. @retval ISCSIP_ESTATE not in full feature phase.

@@ -31,6 +31,7 @@ void iscsip_config_init(struct iscsip_config *cfg, size_t struct_size)
 	c.login_max_pdus = 64;
 	c.login_text_max = 65536;
 	c.nop_timeout_ms = 5000;
+	c.request_timeout_ms = 30000;
 	c.logout_timeout_ms = 5000;
 	c.initial_cmdsn = 1;
 	c.initial_statsn = 1;

@@ -7,6 +7,10 @@
  * each of which may go to CLOSING (an error, or the end was asked for) and from there to CLOSED (the host closed the
  * transport). Invariants: `error.code` is set once and only to fatal codes; the role's closed() is called exactly once,
  * on entering CLOSED; from then on no queue holds an item. After a fatal error only the urgent queue is still sent.
+ *
+ * Keepalive. Silence for nop_interval_ms asks for a ping, silence for nop_timeout_ms after the ping was sent is the end. Bytes
+ * that come are no silence, though they be the middle of one long PDU with the answer behind it. A ping that can not be sent
+ * says nothing of the peer; then it is the end when the transport takes nothing for request_timeout_ms.
  */
 #include "conn/conn.h"
 
@@ -35,7 +39,7 @@ void iscsip__conn_init(struct iscsip_conn *c, const struct conn_role *ops, const
 	c->ops = ops;
 	c->cfg = cfg;
 	c->user = user;
-	c->now = c->opened = c->last_rx = now;
+	c->now = c->opened = c->last_rx = c->last_tx = now;
 	c->close_by = ISCSIP_TIME_NEVER;
 	c->state = ISCSIP_CONN_LOGIN;
 	c->phase = ISCSIP_PHASE_LOGIN;
@@ -127,13 +131,73 @@ static iscsip_time after(iscsip_time from, uint32_t ms)
 	return ms ? from + ms : ISCSIP_TIME_NEVER;
 }
 
+static iscsip_time later(iscsip_time a, iscsip_time b)
+{
+	return a > b ? a : b;
+}
+
+/* --- requests that wait for an answer --- */
+
+void iscsip__conn_heard(struct iscsip_conn *c, struct conn_sent *r)
+{
+	struct conn_sent **at = &c->made;
+
+	if (r->stage == CONN_MADE) {
+		while (*at != r)
+			at = &(*at)->next;
+		*at = r->next;
+	}
+	r->stage = CONN_UNSENT;
+}
+
+void iscsip__conn_ask(struct iscsip_conn *c, struct conn_sent *r, iscsip_time now)
+{
+	iscsip__conn_heard(c, r);
+	r->since = now;
+}
+
+void iscsip__conn_made(struct iscsip_conn *c, struct conn_sent *r)
+{
+	struct conn_sent **at = &c->made;
+
+	iscsip__conn_heard(c, r);
+	while (*at)
+		at = &(*at)->next;
+	r->next = NULL;
+	r->end = c->stats.tx_bytes + c->tx.to_send;
+	r->stage = CONN_MADE;
+	*at = r;
+}
+
+void iscsip__conn_moved(struct iscsip_conn *c, size_t n)
+{
+	struct conn_sent *r;
+
+	c->stats.tx_bytes += n;
+	c->last_tx = n ? c->now : c->last_tx;
+	while ((r = c->made) != NULL && r->end <= c->stats.tx_bytes) {
+		c->made = r->next;
+		r->since = c->now;
+		r->stage = CONN_SENT;
+	}
+}
+
+iscsip_time iscsip__conn_due(const struct iscsip_conn *c, const struct conn_sent *r, uint32_t ms)
+{
+	if (r->stage == CONN_SENT || ms == 0)
+		return after(r->since, ms);
+	return later(r->since, c->last_tx) + (ms > conn_request_ms(c) ? ms : conn_request_ms(c));
+}
+
 static iscsip_time keepalive_due(const struct iscsip_conn *c)
 {
-	if (c->state != ISCSIP_CONN_FULL_FEATURE || c->cfg->nop_interval_ms == 0)
+	/* a discovery session knows no pings (RFC 7143 4.3, 7.4.3) */
+	if (c->state != ISCSIP_CONN_FULL_FEATURE || c->cfg->nop_interval_ms == 0 || c->phase == ISCSIP_PHASE_DISCOVERY)
 		return ISCSIP_TIME_NEVER;
-	if (c->ping_out)
-		return after(c->pinged, c->cfg->nop_timeout_ms);
-	return after(c->last_rx, c->cfg->nop_interval_ms);
+	if (!c->ping_out)
+		return after(c->last_rx, c->cfg->nop_interval_ms);
+	return later(iscsip__conn_due(c, &c->ping, c->cfg->nop_timeout_ms),
+		     after(later(c->last_rx, c->pinged), c->cfg->nop_timeout_ms));
 }
 
 static iscsip_time login_due(const struct iscsip_conn *c)
@@ -160,6 +224,8 @@ static int act(struct iscsip_conn *c)
 			return iscsip__conn_fail(c, ISCSIP_ETIMEDOUT, 0, 0);
 		c->ping_out = true;
 		c->pinged = c->now;
+		if (c->ping.stage == CONN_UNSENT)
+			c->ping.since = c->now;
 		c->ops->ping(c);
 	}
 	if (!conn_over(c) && c->now >= c->close_by)
@@ -191,6 +257,7 @@ int iscsip__conn_enter(struct iscsip_conn *c, iscsip_time now)
 
 int iscsip__conn_leave(struct iscsip_conn *c, int err)
 {
+	c->told_wake = false; /* the host looks after a door, and wants to hear of what comes then */
 	if (err < 0 && err > ISCSIP_FATAL) {
 		c->in_call = false;
 		return err;
@@ -198,7 +265,6 @@ int iscsip__conn_leave(struct iscsip_conn *c, int err)
 	if (err < 0)
 		(void)iscsip__conn_fail(c, err, 0, 0);
 	c->in_call = false;
-	c->told_wake = iscsip__conn_has_tx(c);
 	return err;
 }
 

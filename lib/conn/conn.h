@@ -49,6 +49,25 @@ enum conn_made {
 	CONN_MADE_NONE  /* no PDU; the item has left the queue (nothing to say, or it has to wait for something) */
 };
 
+/* --- requests that wait for an answer --- */
+
+enum conn_sent_stage {
+	CONN_UNSENT, /* no request; or asked for, and no PDU of it was made */
+	CONN_MADE,   /* in the ring, and not wholly taken by the transport */
+	CONN_SENT
+};
+
+/*
+ * When a request was out: the time that its answer may take runs from there, since what stands in a queue or a ring can not be
+ * answered. Until then it is the transport that is waited for.
+ */
+struct conn_sent {
+	struct conn_sent *next; /* of those in the ring, the oldest first */
+	uint64_t end;           /* bytes of the stream up to its last one */
+	iscsip_time since;      /* asked for; from CONN_SENT on: sent */
+	uint8_t stage;          /* enum conn_sent_stage */
+};
+
 /* --- what a role does --- */
 
 struct conn_role {
@@ -69,7 +88,7 @@ struct conn_role {
 	enum conn_made (*make)(struct iscsip_conn *c, struct conn_item *item);
 	/* A unit with an owner is out and released. */
 	void (*gone)(struct iscsip_conn *c, struct tx_unit *u);
-	/* Nothing came for nop_interval: queue a ping. */
+	/* Nothing came for nop_interval: queue a ping, with iscsip__conn_ask() of c->ping, unless one is under way. */
 	void (*ping)(struct iscsip_conn *c);
 	/* The role's own deadline and what it does then. May be NULL. */
 	iscsip_time (*deadline)(const struct iscsip_conn *c);
@@ -119,6 +138,7 @@ struct iscsip_conn {
 	/* time */
 	iscsip_time now;                /* of the call under way */
 	iscsip_time opened, last_rx, pinged;
+	iscsip_time last_tx;            /* the transport took something, or had nothing to take before a PDU was made */
 	iscsip_time close_by;           /* ISCSIP_TIME_NEVER unless closing or logging out */
 
 	struct iscsip_error error;      /* first fatal one; code 0: none */
@@ -126,6 +146,8 @@ struct iscsip_conn {
 	bool in_call;                   /* a door is being passed: others refuse */
 	bool told_wake;                 /* the host knows that there is something to send */
 	bool ping_out;                  /* a ping is unanswered */
+	struct conn_sent ping;          /* of the role's ping */
+	struct conn_sent *made;         /* requests in the ring */
 
 	struct iscsip__login *login;    /* NULL when the login has ended */
 	struct conn_item login_item;    /* the login's next PDU */
@@ -184,6 +206,21 @@ void iscsip__conn_seal(struct iscsip_conn *c, struct tx_unit *u, const struct is
 /* The same for a unit whose BHS stands in its head already (wire/store.h). */
 void iscsip__conn_sealed(struct iscsip_conn *c, struct tx_unit *u, bool mid_is_data);
 
+/* A request is asked for now, or what waits for its answer begins to wait again. */
+void iscsip__conn_ask(struct iscsip_conn *c, struct conn_sent *r, iscsip_time now);
+/* From make(), behind the seal: the request's PDU is the newest. */
+void iscsip__conn_made(struct iscsip_conn *c, struct conn_sent *r);
+/* It waits for nothing any more. */
+void iscsip__conn_heard(struct iscsip_conn *c, struct conn_sent *r);
+/* When the answer is late that may take `ms` from the sending; or, before that, when the transport has stood still too long. */
+iscsip_time iscsip__conn_due(const struct iscsip_conn *c, const struct conn_sent *r, uint32_t ms);
+
+/* What a request of the host may take. */
+static inline uint32_t conn_request_ms(const struct iscsip_conn *c)
+{
+	return c->cfg->request_timeout_ms ? c->cfg->request_timeout_ms : c->cfg->nop_timeout_ms;
+}
+
 /* --- login, alike for both roles (conn_login.c) --- */
 
 /* What stands at the beginning of the host's login scratch; the login's own memory follows. */
@@ -219,6 +256,8 @@ const struct rx_ops *iscsip__conn_rx_ops(void);
 void iscsip__conn_look_over(struct iscsip_conn *c, struct tx_unit *u, bool mid_is_data);
 tx_gone iscsip__conn_gone;
 bool iscsip__conn_has_tx(const struct iscsip_conn *c);
+/* The transport took n bytes. */
+void iscsip__conn_moved(struct iscsip_conn *c, size_t n);
 /* Tells the host that there is something to do, where no door is being passed. */
 void iscsip__conn_wake(struct iscsip_conn *c);
 /* Every door starts and ends with these: no door from inside a callback, errors stay. leave() returns err. */

@@ -172,6 +172,7 @@ int iscsip_conn_rx_next(struct iscsip_conn *c, const struct iscsip_vec *stage, s
 {
 	if (c->in_call)
 		return ISCSIP_ESTATE;
+	c->told_wake = false;
 	if (max < 2)
 		return ISCSIP_EINVAL;
 	if (conn_over(c))

@@ -113,6 +113,8 @@ void iscsip__conn_sealed(struct iscsip_conn *c, struct tx_unit *u, bool mid_is_d
 	if (c->cfg->host->trace || c->tx_ddigest || c->tx_hdigest)
 		iscsip__conn_look_over(c, u, mid_is_data);
 	c->stats.tx_pdus++;
+	if (c->tx.unsent == 0)
+		c->last_tx = c->now;
 	iscsip__tx_push(&c->tx);
 }
 
@@ -139,6 +141,7 @@ int iscsip_conn_tx_next(struct iscsip_conn *c, struct iscsip_vec *vec, int max, 
 		return err;
 	fill(c, max);
 	c->in_call = false;
+	c->told_wake = false;
 	return iscsip__tx_list(&c->tx, vec, max);
 }
 
@@ -148,8 +151,10 @@ int iscsip_conn_tx_done(struct iscsip_conn *c, size_t n, iscsip_time now)
 
 	if (err)
 		return err;
-	c->stats.tx_bytes += n;
-	return iscsip__conn_leave(c, iscsip__tx_done(&c->tx, n, iscsip__conn_gone, c));
+	err = iscsip__tx_done(&c->tx, n, iscsip__conn_gone, c);
+	if (!err)
+		iscsip__conn_moved(c, n);
+	return iscsip__conn_leave(c, err);
 }
 
 int iscsip_conn_tx_release(struct iscsip_conn *c, size_t n)
@@ -171,8 +176,8 @@ ptrdiff_t iscsip_conn_tx_pull(struct iscsip_conn *c, void *p, size_t n, iscsip_t
 		fill(c, 3 * c->tx.cap);
 		got = iscsip__tx_pull(&c->tx, at + put, n - put, iscsip__conn_gone, c);
 		put += got;
+		iscsip__conn_moved(c, got);
 	} while (got && put < n);
-	c->stats.tx_bytes += put;
 	err = iscsip__conn_leave(c, ISCSIP_OK);
 	return err ? err : (ptrdiff_t)put;
 }

@@ -108,6 +108,7 @@ _Static_assert(sizeof(struct ini_task) <= sizeof(((struct iscsip_task *)0)->priv
 struct ini_request {
 	struct conn_item item;
 	uint32_t itt;
+	struct conn_sent sent; /* when it was; a ping's stands in the connection, which keepalive looks at */
 	uint16_t refs;   /* units in the send ring */
 	bool busy;       /* it has a tag */
 	bool asked;      /* it is on the wire, and not answered */
@@ -140,12 +141,10 @@ struct ini_session {
 	struct ini_request tmf;
 	struct ini_conn *tmf_conn;
 	struct iscsip_task *tmf_ref;   /* the task that the request on the wire is about */
-	iscsip_time tmf_deadline;
 	uint64_t tmf_lun;
 	uint32_t tmf_order;
 	uint8_t tmf_function;
 	bool tmf_of_host;
-	bool tmf_ref_gone;             /* the task ended by itself meanwhile */
 	bool host_waits;               /* the host's request waits for its turn: */
 	uint8_t host_function;
 	uint64_t host_lun;
@@ -175,7 +174,7 @@ struct ini_conn {
 	bool login_told;                /* the host knows that it failed */
 	/*
 	 * Ping, text and logout are immediate; of these a target has to take one at a time (RFC 7143 4.2.2.1). The others wait
-	 * here, as bits of 1 << kind; but a ping of keepalive, which even a Reject answers, and a logout (initiator_logout.c).
+	 * here, as bits of 1 << kind; but a ping that silence asks for, which even a Reject answers, and a logout (initiator_logout.c).
 	 */
 	uint8_t parked;
 	/* pings */
@@ -183,6 +182,7 @@ struct ini_conn {
 	const uint8_t *ping_data;
 	uint32_t ping_len, ping_echoed;
 	bool ping_of_host;
+	bool ping_parks;                /* it waits for its turn */
 	struct conn_item pong_item;
 	struct ini_pong pongs[INI_PONGS];
 	uint8_t pong_first, pong_count;
@@ -294,16 +294,23 @@ void iscsip__initiator_session_begin(struct ini_session *s);
 
 /* --- lines --- */
 void iscsip__initiator_line_add(struct ini_line *l, struct iscsip_task *t);
+/* Before `at`; NULL: to the end. */
+void iscsip__initiator_line_put(struct ini_line *l, struct iscsip_task *t, struct iscsip_task *at);
 void iscsip__initiator_line_drop(struct ini_line *l, struct iscsip_task *t);
 
 /* --- requests --- */
-int iscsip__initiator_request(struct ini_conn *ic, struct ini_request *r, enum ini_kind kind, void *cookie);
+int iscsip__initiator_request(struct ini_conn *ic, struct ini_request *r, enum ini_kind kind, void *cookie, iscsip_time now);
+/* From make(), behind the seal: its PDU is the newest. */
+void iscsip__initiator_requested(struct ini_conn *ic, struct ini_request *r);
 /* Its tag is free again. */
-void iscsip__initiator_answered(struct ini_session *s, struct ini_request *r);
+void iscsip__initiator_answered(struct ini_conn *ic, struct ini_request *r);
 /* Whether it goes out now; else it is parked. */
 bool iscsip__initiator_may_ask(struct ini_conn *ic, enum ini_kind kind);
 /* An answer to it is in: those that are parked may go on. */
 void iscsip__initiator_heard(struct ini_conn *ic, struct ini_request *r);
+/* The time of the connection's requests, and what is done then: no answer comes any more. */
+iscsip_time iscsip__initiator_requests_due(const struct iscsip_conn *c);
+int iscsip__initiator_requests_late(struct iscsip_conn *c);
 
 /* --- connection --- */
 extern const struct conn_role iscsip__initiator_role;
@@ -356,12 +363,16 @@ void iscsip__initiator_tmf_ended(struct ini_session *s, int err, uint8_t respons
 void iscsip__initiator_tmf_forget(struct ini_session *s, struct iscsip_task *t);
 /* A connection is gone: requests on it end. */
 void iscsip__initiator_tmf_lost(struct ini_session *s, const struct ini_conn *ic, int err);
+/* When the answer to the request on the wire is late. */
+iscsip_time iscsip__initiator_tmf_due(const struct ini_session *s);
 
 /* --- pings --- */
 int iscsip__initiator_nop_in_header(struct ini_conn *ic);
 int iscsip__initiator_nop_in(struct ini_conn *ic);
-/* Queues a NOP-Out without a task tag. */
+/* Queues a NOP-Out without a task tag, unless nothing may be sent any more. */
 void iscsip__initiator_pong(struct ini_conn *ic, uint64_t lun, uint32_t ttt);
+/* Nothing is kept back for answers to pings any more: what was held goes on. */
+void iscsip__initiator_pong_unhold(struct ini_conn *ic);
 enum conn_made iscsip__initiator_make_ping(struct ini_conn *ic);
 enum conn_made iscsip__initiator_make_pong(struct ini_conn *ic);
 void iscsip__initiator_keepalive(struct iscsip_conn *c);

@@ -96,8 +96,10 @@ static void ini_async_drop(struct ini_conn *ic, bool all, uint16_t cid)
 	for (i = 0; i < ic->c->cfg->limits.max_conns; i++) {
 		struct iscsip_conn *other = ic->s->base.conns[i];
 
-		if (other && (all || other->cid == cid))
-			(void)iscsip__conn_fail(other, ISCSIP_ECLOSED, 0, ic->c->pdu.async.event);
+		if (!other || !(all || other->cid == cid))
+			continue;
+		other->now = ic->c->now;
+		(void)iscsip__conn_fail(other, ISCSIP_ECLOSED, 0, ic->c->pdu.async.event);
 	}
 }
 

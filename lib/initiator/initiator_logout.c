@@ -43,7 +43,7 @@ int iscsip_initiator_logout(struct iscsip_conn *c, uint8_t reason, uint16_t cid,
 	    (reason != ISCSIP_LOGOUT_SESSION && c->phase == ISCSIP_PHASE_DISCOVERY) ||
 	    (reason == ISCSIP_LOGOUT_RECOVERY && ic->s->base.params.error_recovery_level < 2))
 		return ISCSIP_EINVAL;
-	err = iscsip__initiator_request(ic, &ic->logout, INI_LOGOUT, NULL);
+	err = iscsip__initiator_request(ic, &ic->logout, INI_LOGOUT, NULL, now);
 	if (err)
 		return ISCSIP_ESTATE;
 	ic->logout_reason = reason;
@@ -67,10 +67,7 @@ static void ini_logout_last(struct ini_conn *ic)
 {
 	ic->logout_made = true;
 	ic->pong_count = 0;
-	if (ic->pong_holds) {
-		ic->pong_holds = false;
-		(void)iscsip__conn_resume(ic->c);
-	}
+	iscsip__initiator_pong_unhold(ic);
 }
 
 enum conn_made iscsip__initiator_make_logout(struct ini_conn *ic)
@@ -79,7 +76,6 @@ enum conn_made iscsip__initiator_make_logout(struct ini_conn *ic)
 	struct iscsip_pdu pdu = { 0 };
 	unsigned i;
 
-	ic->logout.asked = true;
 	pdu.opcode = ISCSIP_OP_LOGOUT_REQUEST;
 	pdu.immediate = !(ic->ping.asked || ic->text.asked) || !iscsip__initiator_window_open(ic->s);
 	pdu.final = true;
@@ -95,6 +91,7 @@ enum conn_made iscsip__initiator_make_logout(struct ini_conn *ic)
 			ini_logout_last(ini_conn_of(other));
 	}
 	iscsip__conn_seal(ic->c, u, &pdu, false);
+	iscsip__initiator_requested(ic, &ic->logout);
 	return CONN_MADE_LAST;
 }
 
@@ -102,7 +99,7 @@ void iscsip__initiator_logout_ended(struct ini_conn *ic, int err, const struct i
 {
 	if (!ic->logout.busy)
 		return;
-	iscsip__initiator_answered(ic->s, &ic->logout);
+	iscsip__initiator_answered(ic, &ic->logout);
 	iscsip__initiator_heard(ic, &ic->logout);
 	if (ic->s->ops->logout_done)
 		ic->s->ops->logout_done(ic->s->base.user, ic->c, err, r ? r->response : 0, r ? r->time2wait : 0,

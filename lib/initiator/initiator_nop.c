@@ -11,15 +11,15 @@
 
 /* --- this side's pings --- */
 
-static int ini_ping_start(struct ini_conn *ic, const void *data, uint32_t len, void *cookie, bool of_host)
+static int ini_ping_start(struct ini_conn *ic, const void *data, uint32_t len, void *cookie, bool of_host, iscsip_time now)
 {
-	if (iscsip__initiator_request(ic, &ic->ping, INI_PING, cookie))
+	if (iscsip__initiator_request(ic, &ic->ping, INI_PING, cookie, now))
 		return ISCSIP_EAGAIN;
 	ic->ping_data = data;
 	ic->ping_len = len;
 	ic->ping_echoed = 0;
 	ic->ping_differs = false;
-	ic->ping_of_host = of_host;
+	ic->ping_of_host = ic->ping_parks = of_host;
 	return ISCSIP_OK;
 }
 
@@ -27,25 +27,32 @@ int iscsip_initiator_ping(struct iscsip_conn *c, const void *data, size_t len, v
 {
 	struct ini_conn *ic = ini_conn_of(c);
 
-	(void)now;
 	if (!ini_usable(ic) || c->phase == ISCSIP_PHASE_DISCOVERY)
 		return ISCSIP_ESTATE;
 	if (len > c->tx_limit || (len && !data))
 		return ISCSIP_EINVAL;
 	if (ic->ping.busy || ic->ping.refs)
 		return ISCSIP_EAGAIN;
-	return ini_ping_start(ic, data, (uint32_t)len, cookie, true);
+	return ini_ping_start(ic, data, (uint32_t)len, cookie, true, now);
 }
 
-/* A discovery session takes no NOP-Out (4.3): there its silence is not looked into. */
+/*
+ * Silence is looked into by a ping of its own, or by the host's, if it is under way: then it does not wait for its turn any more.
+ * Where neither can be, since the host holds the memory of the last one (ISCSIP_CFG_TX_HOLD), the transport's time counts.
+ */
 void iscsip__initiator_keepalive(struct iscsip_conn *c)
 {
 	struct ini_conn *ic = ini_conn_of(c);
 
-	if (c->phase == ISCSIP_PHASE_DISCOVERY)
-		c->ping_out = false;
-	else if (!ic->ping.busy && !ic->ping.refs)
-		(void)ini_ping_start(ic, NULL, 0, NULL, false);
+	if (ic->ping.busy) {
+		ic->ping_parks = false;
+		ic->parked = (uint8_t)(ic->parked & ~(1u << INI_PING));
+		if (!ic->ping.asked)
+			iscsip__conn_queue(c, &ic->ping.item, CONN_Q_URGENT);
+	} else if (!ic->ping.refs) {
+		/* without a tag, which a connection has one of for it, there would be no ping, and the same time would count */
+		(void)ini_ping_start(ic, NULL, 0, NULL, false, c->now);
+	}
 }
 
 enum conn_made iscsip__initiator_make_ping(struct ini_conn *ic)
@@ -55,7 +62,6 @@ enum conn_made iscsip__initiator_make_ping(struct ini_conn *ic)
 
 	if (!iscsip__initiator_may_ask(ic, INI_PING))
 		return CONN_MADE_NONE;
-	ic->ping.asked = true;
 	pdu.opcode = ISCSIP_OP_NOP_OUT;
 	pdu.immediate = pdu.final = true;
 	pdu.itt = ic->ping.itt;
@@ -66,6 +72,7 @@ enum conn_made iscsip__initiator_make_ping(struct ini_conn *ic)
 	u->owner = &ic->ping.item;
 	ic->ping.refs++;
 	iscsip__conn_seal(ic->c, u, &pdu, false);
+	iscsip__initiator_requested(ic, &ic->ping);
 	return CONN_MADE_LAST;
 }
 
@@ -73,7 +80,7 @@ enum conn_made iscsip__initiator_make_ping(struct ini_conn *ic)
 void iscsip__initiator_ping_ended(struct ini_conn *ic, int err)
 {
 	if (ic->ping.busy) {
-		iscsip__initiator_answered(ic->s, &ic->ping);
+		iscsip__initiator_answered(ic, &ic->ping);
 		iscsip__initiator_heard(ic, &ic->ping);
 		iscsip__conn_unqueue(ic->c, &ic->ping.item);
 		ic->ping.ended = true;
@@ -121,6 +128,9 @@ void iscsip__initiator_pong(struct ini_conn *ic, uint64_t lun, uint32_t ttt)
 {
 	struct ini_pong *pong = &ic->pongs[(ic->pong_first + ic->pong_count) % INI_PONGS];
 
+	/* after a logout request (11.14) no place would become free again, and the answer to it be held for that */
+	if (ic->logout_made)
+		return;
 	pong->lun = lun;
 	pong->ttt = ttt;
 	ic->pong_count++;
@@ -129,6 +139,26 @@ void iscsip__initiator_pong(struct ini_conn *ic, uint64_t lun, uint32_t ttt)
 		ic->pong_holds = true;
 		iscsip__conn_hold(ic->c);
 	}
+}
+
+/*
+ * An error is the connection's own, and has been kept by it. From another connection's doors, this one's have to look shut to
+ * the callbacks of what comes in, and its host has to be told: there is something to read again.
+ */
+void iscsip__initiator_pong_unhold(struct ini_conn *ic)
+{
+	struct iscsip_conn *c = ic->c;
+	bool outside = !c->in_call;
+
+	if (!ic->pong_holds)
+		return;
+	ic->pong_holds = false;
+	c->in_call = true;
+	(void)iscsip__conn_resume(c);
+	if (!outside)
+		return;
+	c->in_call = false;
+	iscsip__conn_wake(c);
 }
 
 enum conn_made iscsip__initiator_make_pong(struct ini_conn *ic)
@@ -148,10 +178,7 @@ enum conn_made iscsip__initiator_make_pong(struct ini_conn *ic)
 	ic->pong_first = (uint8_t)((ic->pong_first + 1u) % INI_PONGS);
 	ic->pong_count--;
 	iscsip__conn_seal(ic->c, u, &pdu, false);
-	if (ic->pong_holds) {
-		ic->pong_holds = false;
-		(void)iscsip__conn_resume(ic->c);
-	}
+	iscsip__initiator_pong_unhold(ic);
 	return ic->pong_count ? CONN_MADE_MORE : CONN_MADE_LAST;
 }
 
@@ -162,7 +189,7 @@ int iscsip__initiator_nop_in(struct ini_conn *ic)
 	const struct conn_item *item;
 
 	if (pdu->itt == ISCSIP_TAG_NONE) {
-		if (pdu->nop_in.ttt != ISCSIP_TAG_NONE && !ic->logout_made)
+		if (pdu->nop_in.ttt != ISCSIP_TAG_NONE)
 			iscsip__initiator_pong(ic, pdu->lun, pdu->nop_in.ttt);
 		return ISCSIP_OK;
 	}

@@ -69,7 +69,7 @@ size_t iscsip_initiator_session_size(const struct iscsip_config *cfg)
 static iscsip_time ini_session_deadline(const struct iscsip_session *base)
 {
 	const struct ini_session *s = ini_of(base);
-	iscsip_time t = s->tmf_deadline;
+	iscsip_time t = iscsip__initiator_tmf_due(s);
 
 	if (s->lists[INI_TIMED].first && ini_priv(s->lists[INI_TIMED].first)->deadline < t)
 		t = ini_priv(s->lists[INI_TIMED].first)->deadline;
@@ -82,10 +82,9 @@ static int ini_session_tick(struct iscsip_session *base, iscsip_time now)
 	struct ini_session *s = ini_of(base);
 	struct iscsip_task *t;
 
-	if (now >= s->tmf_deadline) {
-		s->tmf_deadline = ISCSIP_TIME_NEVER;
-		if (s->tmf_conn)
-			(void)iscsip__conn_fail(s->tmf_conn->c, ISCSIP_ETIMEDOUT, 0, s->tmf.itt);
+	if (now >= iscsip__initiator_tmf_due(s)) {
+		s->tmf_conn->c->now = now; /* its closing has a time, too */
+		(void)iscsip__conn_fail(s->tmf_conn->c, ISCSIP_ETIMEDOUT, 0, s->tmf.itt);
 	}
 	while ((t = s->lists[INI_TIMED].first) != NULL && now >= ini_priv(t)->deadline)
 		iscsip__initiator_abort(s, t, ISCSIP_ETIMEDOUT, now);
@@ -123,7 +122,6 @@ int iscsip_initiator_session_init(struct iscsip_session **out, void *mem, size_t
 	s->ops = ops;
 	s->target_name = id->target_name;
 	memcpy(s->base.isid, id->isid, sizeof s->base.isid);
-	s->tmf_deadline = ISCSIP_TIME_NEVER;
 	iscsip__initiator_session_begin(s);
 	*out = &s->base;
 	return ISCSIP_OK;
@@ -182,7 +180,12 @@ struct conn_item *iscsip__initiator_find(const struct ini_session *s, uint32_t i
 	return iscsip_ddp_find(s->tags, &q, &hit) == ISCSIP_OK ? hit.owner : NULL;
 }
 
-int iscsip__initiator_request(struct ini_conn *ic, struct ini_request *r, enum ini_kind kind, void *cookie)
+static struct conn_sent *ini_sent_of(struct ini_conn *ic, struct ini_request *r)
+{
+	return r == &ic->ping ? &ic->c->ping : &r->sent;
+}
+
+int iscsip__initiator_request(struct ini_conn *ic, struct ini_request *r, enum ini_kind kind, void *cookie, iscsip_time now)
 {
 	int err = iscsip__initiator_tag(ic->s, &r->item, NULL, 0, &r->itt);
 
@@ -192,14 +195,23 @@ int iscsip__initiator_request(struct ini_conn *ic, struct ini_request *r, enum i
 	r->cookie = cookie;
 	r->busy = true;
 	r->ended = false;
+	iscsip__conn_ask(ic->c, ini_sent_of(ic, r), now);
 	iscsip__conn_queue(ic->c, &r->item, CONN_Q_URGENT);
 	return ISCSIP_OK;
 }
 
-void iscsip__initiator_answered(struct ini_session *s, struct ini_request *r)
+void iscsip__initiator_requested(struct ini_conn *ic, struct ini_request *r)
 {
+	r->asked = true;
+	iscsip__conn_made(ic->c, ini_sent_of(ic, r));
+}
+
+void iscsip__initiator_answered(struct ini_conn *ic, struct ini_request *r)
+{
+	/* its tag was bound when it became busy, so it can be released */
 	if (r->busy)
-		(void)iscsip_ddp_release(s->tags, ini_swap(r->itt));
+		(void)iscsip_ddp_release(ic->s->tags, ini_swap(r->itt));
+	iscsip__conn_heard(ic->c, ini_sent_of(ic, r));
 	r->busy = false;
 }
 
@@ -210,7 +222,7 @@ static bool ini_is_asking(const struct ini_conn *ic)
 
 bool iscsip__initiator_may_ask(struct ini_conn *ic, enum ini_kind kind)
 {
-	if (!ini_is_asking(ic) || (kind == INI_PING && !ic->ping_of_host))
+	if (!ini_is_asking(ic) || (kind == INI_PING && !ic->ping_parks))
 		return true;
 	ic->parked = (uint8_t)(ic->parked | 1u << kind);
 	return false;
@@ -225,26 +237,65 @@ void iscsip__initiator_heard(struct ini_conn *ic, struct ini_request *r)
 	ic->parked = (uint8_t)(ic->parked & ~(1u << r->item.kind));
 	if (!ic->parked || ini_is_asking(ic))
 		return;
-	for (i = 0; i < 2; i++)
-		if (ic->parked & 1u << all[i]->item.kind && all[i]->busy)
-			iscsip__conn_queue(ic->c, &all[i]->item, CONN_Q_URGENT);
+	for (i = 0; i < 2; i++) {
+		if (!(ic->parked & 1u << all[i]->item.kind) || !all[i]->busy)
+			continue;
+		iscsip__conn_ask(ic->c, ini_sent_of(ic, all[i]), ic->c->now);
+		iscsip__conn_queue(ic->c, &all[i]->item, CONN_Q_URGENT);
+	}
 	ic->parked = 0;
+}
+
+/* What is parked waits for one that has its time. */
+static iscsip_time ini_request_due(const struct ini_conn *ic, const struct ini_request *r, const struct conn_sent *sent,
+				   uint32_t ms)
+{
+	if (!r->busy || ic->parked & 1u << r->item.kind)
+		return ISCSIP_TIME_NEVER;
+	return iscsip__conn_due(ic->c, sent, ms);
+}
+
+iscsip_time iscsip__initiator_requests_due(const struct iscsip_conn *c)
+{
+	const struct ini_conn *ic = ini_conn_of(c);
+	iscsip_time t = ini_request_due(ic, &ic->text, &ic->text.sent, conn_request_ms(c)), other;
+
+	if (conn_over(c))
+		return ISCSIP_TIME_NEVER;
+	other = ini_request_due(ic, &ic->ping, &c->ping, conn_request_ms(c));
+	t = ic->ping_of_host && other < t ? other : t;
+	/* the logout of another connection; that of this one has its limit in close_by */
+	other = ini_request_due(ic, &ic->logout, &ic->logout.sent, c->cfg->logout_timeout_ms);
+	return ini_usable(ic) && other < t ? other : t;
+}
+
+int iscsip__initiator_requests_late(struct iscsip_conn *c)
+{
+	return iscsip__conn_fail(c, ISCSIP_ETIMEDOUT, 0, 0);
 }
 
 /* --- lines --- */
 
-void iscsip__initiator_line_add(struct ini_line *l, struct iscsip_task *t)
+void iscsip__initiator_line_put(struct ini_line *l, struct iscsip_task *t, struct iscsip_task *at)
 {
 	struct ini_task *p = ini_priv(t);
 
-	p->line_before = l->last;
-	p->line_after = NULL;
+	p->line_before = at ? ini_priv(at)->line_before : l->last;
+	p->line_after = at;
 	p->in_line = true;
-	if (l->last)
-		ini_priv(l->last)->line_after = t;
+	if (p->line_before)
+		ini_priv(p->line_before)->line_after = t;
 	else
 		l->first = t;
-	l->last = t;
+	if (at)
+		ini_priv(at)->line_before = t;
+	else
+		l->last = t;
+}
+
+void iscsip__initiator_line_add(struct ini_line *l, struct iscsip_task *t)
+{
+	iscsip__initiator_line_put(l, t, NULL);
 }
 
 void iscsip__initiator_line_drop(struct ini_line *l, struct iscsip_task *t)

@@ -134,6 +134,16 @@ void iscsip__initiator_pump(struct ini_session *s)
 	}
 }
 
+/* To the line. Immediate tasks need a connection only: those that need the window, too, stand behind them. */
+static void ini_wait(struct ini_session *s, struct iscsip_task *t)
+{
+	struct iscsip_task *at = t->immediate ? s->waiting.first : NULL;
+
+	while (at && at->immediate)
+		at = ini_priv(at)->line_after;
+	iscsip__initiator_line_put(&s->waiting, t, at);
+}
+
 static bool ini_submittable(const struct iscsip_task *t)
 {
 	if (t->attr > ISCSIP_ATTR_ACA || t->ext_cdb_len > ISCSIP_CDB_MAX - 16u || (t->ext_cdb_len && !t->ext_cdb))
@@ -173,7 +183,7 @@ int iscsip_initiator_submit(struct iscsip_session *base, struct iscsip_task *t, 
 	if (ic)
 		ini_enqueue(s, t, ic);
 	else
-		iscsip__initiator_line_add(&s->waiting, t);
+		ini_wait(s, t);
 	return ISCSIP_OK;
 }
 
@@ -206,14 +216,15 @@ static void ini_give_back(struct ini_session *s, struct iscsip_task *t)
 void iscsip__initiator_over(struct ini_session *s, struct iscsip_task *t, int err)
 {
 	struct ini_task *p = ini_priv(t);
+	bool freed = p->stage == INI_QUEUED && !t->immediate;
 	const struct task_ranges *ranges;
 
 	if (p->stage == INI_OVER)
 		return;
 	if (p->stage == INI_WAITING)
 		iscsip__initiator_line_drop(&s->waiting, t);
-	if (p->stage == INI_QUEUED)
-		s->unnumbered = (uint16_t)(s->unnumbered - !t->immediate);
+	if (freed)
+		s->unnumbered--;
 	t->result.issued = p->stage == INI_ISSUED;
 	t->result.err = err;
 	ranges = ini_in_ranges(s, p);
@@ -229,6 +240,9 @@ void iscsip__initiator_over(struct ini_session *s, struct iscsip_task *t, int er
 		iscsip__conn_unqueue(p->ic->c, &p->item);
 	(void)iscsip_ddp_release(s->tags, ini_swap(p->itt));
 	iscsip__initiator_tmf_forget(s, t);
+	/* its place in the window is the next one's, before a callback takes it */
+	if (freed)
+		iscsip__initiator_pump(s);
 	if (p->refs == 0)
 		ini_give_back(s, t);
 	else

@@ -72,9 +72,10 @@ static bool ini_text_sound(const struct ini_conn *ic, const char *text, size_t l
 	return true;
 }
 
-static int ini_text_start(struct ini_conn *ic, const char *text, uint32_t len, void *cookie, bool of_host)
+static int ini_text_start(struct ini_conn *ic, const char *text, uint32_t len, void *cookie, bool of_host,
+			  iscsip_time now)
 {
-	if (iscsip__initiator_request(ic, &ic->text, INI_TEXT, cookie))
+	if (iscsip__initiator_request(ic, &ic->text, INI_TEXT, cookie, now))
 		return ISCSIP_EAGAIN;
 	ic->text_data = text;
 	ic->text_len = len;
@@ -94,14 +95,13 @@ int iscsip_initiator_text(struct iscsip_conn *c, const char *text, size_t len, v
 	uint32_t mrdsl;
 	int err;
 
-	(void)now;
 	if (!ini_usable(ic))
 		return ISCSIP_ESTATE;
 	if (len > UINT32_MAX || (len && !text) || !ini_text_sound(ic, text, len, &mrdsl))
 		return ISCSIP_EINVAL;
 	if (ic->text.busy || ic->text.refs)
 		return ISCSIP_EAGAIN;
-	err = ini_text_start(ic, text, (uint32_t)len, cookie, true);
+	err = ini_text_start(ic, text, (uint32_t)len, cookie, true, now);
 	if (err)
 		return err;
 	ic->text_mrdsl = mrdsl;
@@ -114,7 +114,7 @@ void iscsip__initiator_text_empty(struct ini_conn *ic)
 {
 	if (!ini_usable(ic) || ic->text.busy || ic->text.refs)
 		return;
-	if (ini_text_start(ic, NULL, 0, NULL, false) == ISCSIP_OK)
+	if (ini_text_start(ic, NULL, 0, NULL, false, ic->c->now) == ISCSIP_OK)
 		ic->text_mrdsl = 0;
 }
 
@@ -127,7 +127,6 @@ enum conn_made iscsip__initiator_make_text(struct ini_conn *ic)
 
 	if (!iscsip__initiator_may_ask(ic, INI_TEXT))
 		return CONN_MADE_NONE;
-	ic->text.asked = true;
 	pdu.opcode = ISCSIP_OP_TEXT_REQUEST;
 	pdu.immediate = true;
 	pdu.final = ic->text_final = len == left;
@@ -143,6 +142,7 @@ enum conn_made iscsip__initiator_make_text(struct ini_conn *ic)
 	ic->text.refs++;
 	ic->text_sent += len;
 	iscsip__conn_seal(ic->c, u, &pdu, false);
+	iscsip__initiator_requested(ic, &ic->text);
 	return CONN_MADE_LAST;
 }
 
@@ -157,7 +157,7 @@ static void ini_text_tell(struct ini_conn *ic, int err, const char *key, const c
 void iscsip__initiator_text_ended(struct ini_conn *ic, int err)
 {
 	if (ic->text.busy) {
-		iscsip__initiator_answered(ic->s, &ic->text);
+		iscsip__initiator_answered(ic, &ic->text);
 		iscsip__initiator_heard(ic, &ic->text);
 		iscsip__conn_unqueue(ic->c, &ic->text.item);
 		ic->text.ended = true;
@@ -233,6 +233,7 @@ static void ini_text_go_on(struct ini_conn *ic)
 	ic->text_ttt = pdu->text_response.ttt;
 	ic->text_lun = pdu->lun;
 	iscsip__initiator_heard(ic, &ic->text);
+	iscsip__conn_ask(ic->c, &ic->text.sent, ic->c->now);
 	iscsip__conn_queue(ic->c, &ic->text.item, CONN_Q_URGENT);
 }
 

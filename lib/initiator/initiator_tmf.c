@@ -9,8 +9,9 @@
  * responses count (4.2.3.3 a, b); with FastAbort their data stops when the request goes out (4.2.3.4 a). The answer
  * concludes them (c). Which these are is told by the order of issue: tasks that were issued after the request are not.
  *
- * An abort has a limit, config's nop_timeout_ms; when it passes, or the target refuses, only the end of the connection makes sure
- * that the task's memory is no longer the target's business.
+ * Each request has a time, from its sending: nop_timeout_ms for an abort, request_timeout_ms for one of the host, which a target
+ * may need for a reset. What waits behind it, the time limits of tasks above all, so waits no longer. When the time passes, or
+ * the target refuses an abort, only the end of the connection makes sure that a task's memory is no longer the target's business.
  */
 #include "initiator/initiator.h"
 
@@ -53,16 +54,20 @@ static struct ini_conn *ini_tmf_way(const struct ini_session *s, struct iscsip_t
 }
 
 /* Puts a request on the wire. False: there is no connection for it. */
-static bool ini_tmf_start(struct ini_session *s, uint8_t function, uint64_t lun, struct iscsip_task *ref, void *cookie)
+static bool ini_tmf_start(struct ini_session *s, uint8_t function, uint64_t lun, struct iscsip_task *ref, void *cookie,
+			  iscsip_time now)
 {
 	struct ini_conn *ic = ini_tmf_way(s, ref);
 
-	if (!ic || !ini_usable(ic) || iscsip__initiator_request(ic, &s->tmf, INI_TMF, cookie))
+	if (!ic || !ini_usable(ic))
 		return false;
+	/* all of it, before the host is woken for it: it may look, or ask for more */
 	s->tmf_conn = ic;
 	s->tmf_function = function;
 	s->tmf_lun = lun;
 	s->tmf_ref = ref;
+	if (iscsip__initiator_request(ic, &s->tmf, INI_TMF, cookie, now))
+		return false;
 	s->base.stats.tmfs++;
 	return true;
 }
@@ -77,7 +82,8 @@ static struct iscsip_task *ini_tmf_next_abort(const struct ini_session *s)
 {
 	struct iscsip_task *t = s->lists[INI_ABORTING].first;
 
-	while (t && ini_priv(t)->stage != INI_ISSUED)
+	/* one whose connection logs out ends with it, and holds up no other */
+	while (t && (ini_priv(t)->stage != INI_ISSUED || !ini_usable(ini_priv(t)->ic)))
 		t = ini_priv(t)->after;
 	return t;
 }
@@ -94,14 +100,22 @@ static void ini_tmf_next(struct ini_session *s, iscsip_time now)
 		s->tmf_of_host = true;
 		if (needs_task && !s->host_ref)
 			ini_tmf_tell(s, s->host_cookie, ISCSIP_OK, ISCSIP_TMF_NO_TASK);
-		else if (!ini_tmf_start(s, s->host_function, s->host_lun, s->host_ref, s->host_cookie))
+		else if (!ini_tmf_start(s, s->host_function, s->host_lun, s->host_ref, s->host_cookie, now))
 			ini_tmf_tell(s, s->host_cookie, ISCSIP_ECLOSED, 0);
 	}
 	if (s->tmf.busy || (t = ini_tmf_next_abort(s)) == NULL)
 		return;
 	s->tmf_of_host = false;
-	if (ini_tmf_start(s, ISCSIP_TMF_ABORT_TASK, t->lun, t, NULL) && s->base.cfg->nop_timeout_ms)
-		s->tmf_deadline = now + s->base.cfg->nop_timeout_ms;
+	(void)ini_tmf_start(s, ISCSIP_TMF_ABORT_TASK, t->lun, t, NULL, now);
+}
+
+iscsip_time iscsip__initiator_tmf_due(const struct ini_session *s)
+{
+	const struct iscsip_conn *c = s->tmf.busy ? s->tmf_conn->c : NULL;
+
+	if (!c || conn_over(c))
+		return ISCSIP_TIME_NEVER;
+	return iscsip__conn_due(c, &s->tmf.sent, s->tmf_of_host ? conn_request_ms(c) : c->cfg->nop_timeout_ms);
 }
 
 /* With FastAbort the data of affected tasks stops here (4.2.3.4 a). */
@@ -145,6 +159,7 @@ enum conn_made iscsip__initiator_make_tmf(struct ini_conn *ic)
 	if (s->base.params.task_reporting == ISCSIP_TASK_REPORTING_FAST_ABORT)
 		ini_tmf_stop_data(s);
 	iscsip__conn_seal(ic->c, u, &pdu, false);
+	iscsip__initiator_requested(ic, &s->tmf);
 	return CONN_MADE_LAST;
 }
 
@@ -178,7 +193,6 @@ void iscsip__initiator_tmf_ended(struct ini_session *s, int err, uint8_t respons
 	if (!s->tmf.busy)
 		return;
 	iscsip__conn_unqueue(ic->c, &s->tmf.item);
-	s->tmf_deadline = ISCSIP_TIME_NEVER;
 	s->tmf_ref = NULL;
 	if (s->tmf_function == ISCSIP_TMF_ABORT_TASK) {
 		if (done && ref)
@@ -189,7 +203,7 @@ void iscsip__initiator_tmf_ended(struct ini_session *s, int err, uint8_t respons
 		ini_tmf_conclude(s);
 	}
 	/* only now is the request's place free: what a callback above has asked for waits for its turn */
-	iscsip__initiator_answered(s, &s->tmf);
+	iscsip__initiator_answered(ic, &s->tmf);
 	s->tmf_conn = NULL;
 	if (s->tmf_of_host)
 		ini_tmf_tell(s, s->tmf.cookie, err, response);

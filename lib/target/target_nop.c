@@ -136,15 +136,10 @@ void iscsip__target_ping(struct iscsip_conn *c)
 {
 	struct tgt_conn *tc = tgt_conn_of(c);
 
-	/* a discovery session is sent nothing of its own accord (7.4.3) */
-	if (c->phase == ISCSIP_PHASE_DISCOVERY) {
-		c->ping_out = false;
-		c->last_rx = c->now;
-		return;
-	}
 	if (++tc->next_ttt == ISCSIP_TAG_NONE)
 		tc->next_ttt = 0;
 	tc->ping_ttt = tc->next_ttt;
+	iscsip__conn_ask(c, &c->ping, c->now);
 	iscsip__conn_queue(c, &tc->ping_item, CONN_Q_URGENT);
 }
 
@@ -159,5 +154,7 @@ enum conn_made iscsip__target_ping_make(struct iscsip_conn *c, bool ping)
 	pdu.nop_in.ttt = ping ? tgt_conn_of(c)->ping_ttt : ISCSIP_TAG_NONE;
 	tgt_stamp(c, tgt_session_of(c), &pdu.reply, false);
 	iscsip__conn_seal(c, iscsip__conn_unit(c), &pdu, false);
+	if (ping)
+		iscsip__conn_made(c, &c->ping);
 	return CONN_MADE_LAST;
 }
