@@ -63,6 +63,24 @@ static void listen_on(unsigned portal)
 		die("cannot listen on %s: %s", p->shown, strerror(errno));
 }
 
+/*
+ * Whoever reaches an open portal may read and write where no CHAP is demanded, which RFC 7143 9 advises against. This machine's own
+ * addresses, and portals with a list of addresses or names, are somebody's deliberate choice.
+ */
+static void warn_of_strangers(void)
+{
+	const struct device *d = server.devices;
+	unsigned i = 0;
+
+	while (d && (d->auth || d->access.range_count || d->access.name_count))
+		d = d->next;
+	while (i < server.portal_count && net_is_loopback(&server.portals[i].address))
+		i++;
+	if (d && i < server.portal_count)
+		complain("whoever reaches %s may read and write %s: --auth demands CHAP, --allow names who may connect",
+			 server.portals[i].shown, d->name);
+}
+
 /* --- signals --- */
 
 struct farewell {
@@ -232,6 +250,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < server.portal_count; i++)
 		printf("listening on %s\n", server.portals[i].shown);
 	fflush(stdout);
+	warn_of_strangers();
 	run();
 	if (server.stats)
 		stats_print();

@@ -159,6 +159,18 @@ uint16_t net_port(const struct sockaddr_storage *a)
 	return ntohs(((const struct sockaddr_in *)(const void *)a)->sin_port);
 }
 
+void net_key(const struct sockaddr_storage *a, uint8_t key[NET_KEY_LEN])
+{
+	const uint8_t *bytes;
+	unsigned len = address_bytes(a, &bytes);
+	uint16_t port = net_port(a);
+
+	memset(key, 0, NET_KEY_LEN);
+	if (len)
+		memcpy(key, bytes, len);
+	memcpy(key + 16, &port, sizeof port);
+}
+
 bool net_is_any(const struct sockaddr_storage *a)
 {
 	static const uint8_t zeroes[16];
@@ -168,7 +180,7 @@ bool net_is_any(const struct sockaddr_storage *a)
 	return len && memcmp(bytes, zeroes, len) == 0;
 }
 
-static bool is_loopback(const struct sockaddr_storage *a)
+bool net_is_loopback(const struct sockaddr_storage *a)
 {
 	const uint8_t *bytes;
 	unsigned len = address_bytes(a, &bytes);
@@ -186,8 +198,8 @@ static uint32_t link_of(const struct sockaddr_storage *a)
 
 bool net_reaches(const struct sockaddr_storage *from, const struct sockaddr_storage *to)
 {
-	if (is_loopback(to))
-		return is_loopback(from);
+	if (net_is_loopback(to))
+		return net_is_loopback(from);
 	return link_of(to) == 0 || link_of(to) == link_of(from);
 }
 

@@ -43,7 +43,12 @@ void net_name(int fd, bool peer, char shown[NET_TEXT_MAX]);
  */
 void net_wire_name(const struct sockaddr_storage *a, uint16_t port, char text[NET_TEXT_MAX]);
 uint16_t net_port(const struct sockaddr_storage *a);
+
+/* An address and its port as bytes that can be compared; a v4 address mapped into v6 is the v4 address. */
+#define NET_KEY_LEN 18
+void net_key(const struct sockaddr_storage *a, uint8_t key[NET_KEY_LEN]);
 bool net_is_any(const struct sockaddr_storage *a);
+bool net_is_loopback(const struct sockaddr_storage *a);
 /* Whether one who came to `from` can be expected to reach `to`: not where that is another machine's loopback or another link. */
 bool net_reaches(const struct sockaddr_storage *from, const struct sockaddr_storage *to);
 

@@ -25,6 +25,7 @@ struct outlet {
 	pthread_mutex_t lock;
 	pthread_cond_t filled, emptied;
 	unsigned long lost, lost_told;
+	bool refused;                  /* a write failed: nothing that is put can be counted on */
 	size_t room, from, len;
 	uint8_t ring[];
 };
@@ -68,7 +69,7 @@ static size_t piece(const struct outlet *o, size_t n)
 	return WRITE_MAX;
 }
 
-/* Without the lock. How much is done with: all of it where nobody will ever take it. */
+/* Without the lock. How much was taken; 0: nobody will ever take it. */
 static size_t put_out(struct outlet *o, size_t n)
 {
 	for (;;) {
@@ -80,7 +81,7 @@ static size_t put_out(struct outlet *o, size_t n)
 		if (done < 0 && errno == EAGAIN)
 			(void)poll(&p, 1, -1); /* looked at again by the next write, whatever it answers */
 		else if (done == 0 || errno != EINTR)
-			return n;
+			return 0;
 	}
 }
 
@@ -90,7 +91,7 @@ static void *serve(void *arg)
 
 	pthread_mutex_lock(&o->lock);
 	for (;;) {
-		size_t n;
+		size_t n, taken;
 
 		tell_lost(o);
 		while (o->len == 0) {
@@ -99,8 +100,11 @@ static void *serve(void *arg)
 		}
 		n = piece(o, o->len);
 		pthread_mutex_unlock(&o->lock);
-		n = put_out(o, n);
+		taken = put_out(o, n);
 		pthread_mutex_lock(&o->lock);
+		o->refused |= taken == 0;
+		if (taken)
+			n = taken;
 		o->from = (o->from + n) % o->room;
 		o->len -= n;
 	}
@@ -163,10 +167,10 @@ bool outlet_put(struct outlet *o, const struct iovec *v, int count)
 	return fits;
 }
 
-unsigned long outlet_drain(struct outlet *o, unsigned ms)
+bool outlet_drain(struct outlet *o, unsigned ms, unsigned long *lost)
 {
 	struct timespec until;
-	unsigned long lost;
+	bool whole;
 
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += ms / 1000u;
@@ -178,7 +182,9 @@ unsigned long outlet_drain(struct outlet *o, unsigned ms)
 	pthread_mutex_lock(&o->lock);
 	while (o->len && pthread_cond_timedwait(&o->emptied, &o->lock, &until) == 0)
 		;
-	lost = o->lost;
+	if (lost)
+		*lost = o->lost;
+	whole = !o->refused && o->len == 0;
 	pthread_mutex_unlock(&o->lock);
-	return lost;
+	return whole;
 }

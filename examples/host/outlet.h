@@ -20,7 +20,10 @@ struct outlet;
 struct outlet *outlet_open(int fd, size_t room, const char *lost);
 /* From any thread: all of it, or nothing (false). */
 bool outlet_put(struct outlet *o, const struct iovec *v, int count);
-/* Waits until all is written, up to so many milliseconds; answers how many puts were lost since the beginning. */
-unsigned long outlet_drain(struct outlet *o, unsigned ms);
+/*
+ * Waits until all is written, up to so many milliseconds; *lost (may be NULL) says how many puts found no room since the beginning.
+ * False where something that found room was not written.
+ */
+bool outlet_drain(struct outlet *o, unsigned ms, unsigned long *lost);
 
 #endif

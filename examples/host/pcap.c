@@ -73,14 +73,15 @@ void pcap_flush(struct pcap *p)
 
 void pcap_close(struct pcap *p)
 {
-	unsigned long lost = p->apart ? outlet_drain(p->apart, DRAIN_MS) : 0;
+	unsigned long lost = 0;
+	bool whole = p->apart ? outlet_drain(p->apart, DRAIN_MS, &lost) : !fflush(p->f) && !ferror(p->f);
 
 	if (lost)
 		complain("--pcap: the capture lacks %lu packets: its reader was too slow", lost);
+	if (!whole)
+		complain("--pcap: the capture is not whole: it could not be written");
 	if (p->apart)
 		return; /* its thread may be in the middle of a write for ever */
-	if (fflush(p->f) || ferror(p->f))
-		complain("--pcap: the capture is not whole: it could not be written");
 	fclose(p->f);
 	free(p);
 }

@@ -175,6 +175,18 @@ static bool read_lines(struct draft *d, FILE *f)
 	return right;
 }
 
+/* Users with one secret can pass for each other, which RFC 7143 9.2.1 advises against: it is said, because nobody means it. */
+static void warn_of_twins(const struct secrets *s)
+{
+	for (unsigned i = 0; i < s->incoming_count; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(s->incoming[i].text, s->incoming[k].text) == 0) {
+				complain("--auth: %s: '%.100s' and '%.100s' have one secret, and can log in as each other", s->path,
+					 s->incoming[k].user, s->incoming[i].user);
+				return;
+			}
+}
+
 /* Reads d->s.path. False: d->why says what is wrong. */
 static bool read_file(struct draft *d)
 {
@@ -201,6 +213,7 @@ struct secrets *secrets_read(const char *path)
 
 	if (!read_file(&d))
 		usage_error("%s", d.why);
+	warn_of_twins(&d.s);
 	*s = d.s;
 	if (pthread_mutex_init(&s->lock, NULL))
 		die("cannot make a lock");

@@ -32,7 +32,7 @@ static void drain_all(void)
 
 	for (fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
 		if (apart[fd])
-			outlet_drain(apart[fd], DRAIN_MS);
+			(void)outlet_drain(apart[fd], DRAIN_MS, NULL); /* there is nowhere left to tell of it */
 }
 
 void messages_apart(void)

@@ -354,6 +354,11 @@ static void device_open(struct device *d)
 	cfg.buffer_count = 256;
 	cfg.max_pieces = 256;
 	cfg.buffer_align = 4096;
+	/* its name in designators, RFC 7143 4.4.2 */
+	snprintf(d->port_name, sizeof d->port_name, "%s,t,0x%04x", d->name, PORTAL_GROUP);
+	d->port = (struct iscsip_disk_port){ .id = 1, .group = PORTAL_GROUP, .name = d->port_name };
+	cfg.ports = &d->port;
+	cfg.port_count = 1;
 	cfg.name = d->name;
 	cfg.host = &d->disk_host;
 	cfg.user = d;

@@ -122,13 +122,20 @@ static struct session_list *list_of(struct device *d)
 	return d ? &d->sessions : &server.discovery;
 }
 
-static struct session *find_session(const struct session_list *l, const struct iscsip_login_info *info)
+/*
+ * The session of the login's initiator port. All portals are of one group, so a session with a target is the same at each; an
+ * unnamed discovery session belongs to the portal where it was opened (RFC 7143 7.4.2.1).
+ */
+static struct session *find_session(const struct client *c, const struct iscsip_login_info *info)
 {
+	uint8_t portal[NET_KEY_LEN];
 	struct session *s;
 
-	for (s = l->first; s; s = s->next)
+	net_key(&c->local, portal);
+	for (s = list_of(c->device)->first; s; s = s->next)
 		if ((!info->tsih || iscsip_session_tsih(s->iscsip) == info->tsih) && memcmp(s->isid, info->isid, 6) == 0 &&
-		    strcmp(s->initiator, info->initiator_name) == 0)
+		    strcmp(s->initiator, info->initiator_name) == 0 &&
+		    (s->device || memcmp(s->portal, portal, sizeof portal) == 0))
 			return s;
 	return NULL;
 }
@@ -204,6 +211,7 @@ static struct session *session_new(struct client *c, const struct iscsip_login_i
 	s->device = d;
 	s->loop = c->wire.loop;
 	memcpy(s->isid, info->isid, 6);
+	net_key(&c->local, s->portal);
 	snprintf(s->initiator, sizeof s->initiator, "%s", info->initiator_name);
 	snprintf(s->user, sizeof s->user, "%s", info->peer_chap_name);
 	s->replace.run = end_replaced;
@@ -242,7 +250,7 @@ static bool replace_session(struct client *c, const struct iscsip_login_info *in
 	bool may, mine;
 
 	lock_discovery(c->device);
-	s = find_session(list_of(c->device), info);
+	s = find_session(c, info);
 	may = !s || owns(c, s, info);
 	mine = s && s->loop == c->wire.loop;
 	if (s && may && !mine)
@@ -263,7 +271,7 @@ static bool find_place(struct client *c, const struct iscsip_login_info *info, c
 	if (!info->tsih)
 		may = replace_session(c, info);
 	else if (c->device)
-		s = find_session(&c->device->sessions, info);
+		s = find_session(c, info);
 	if (info->tsih && !s) {
 		refuse(c, ISCSIP_LOGIN_SESSION_DOES_NOT_EXIST, "no session with this TSIH");
 		return false;

@@ -62,6 +62,8 @@ struct device {
 	struct loop *loop;
 	struct iscsip_disk *disk;
 	struct iscsip_disk_host disk_host;
+	struct iscsip_disk_port port;   /* one: all portals are of one group */
+	char port_name[ISCSIP_NAME_MAX + sizeof ",t,0x0001"];
 	struct session_list sessions;
 	struct post reload, count;
 	char *counted;                  /* its part of the line of counters */
@@ -84,6 +86,7 @@ struct session {
 	struct post post, replace;
 	bool nexus_open;
 	uint8_t isid[6];
+	uint8_t portal[NET_KEY_LEN];    /* discovery: where it was opened */
 	char initiator[ISCSIP_NAME_MAX + 1];
 	char user[256];                 /* that its initiator proved; "": none */
 	_Alignas(16) uint8_t mem[];

@@ -14,7 +14,7 @@ import subprocess
 import time
 
 from harness import BIN, SECRET, TARGET, USER, Suite, expect, initiator, run
-from peer import Closed, Peer
+from peer import Closed, Peer, new_isid
 from stp_peer import GOOD, READ, Broken, Ended, Frame, Initiator, Stream
 
 suite = Suite()
@@ -192,7 +192,7 @@ def sessions():
 def discovery_with_chap(port):
     """A discovery session of one who has proved a name."""
     p = Peer(port)
-    isid = b"\x80" + (id(p) & 0xffffffffff).to_bytes(5, "big")
+    isid = new_isid()
 
     def step(flags, **text):
         p.send(p.login_request(text, flags, isid))

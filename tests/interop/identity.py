@@ -213,8 +213,8 @@ def wildcards():
 LINK = """set -e
 ip link set lo up; ip addr add fe80::5/64 dev lo nodad; ip addr add 192.0.2.7/32 dev lo; ip addr add 2001:db8::7/128 dev lo nodad
 "$BIN"/iscsi-target --listen '[::]:3260' --listen '[fe80::5%lo]:3261' --listen 127.0.0.1:3262 --listen 0.0.0.0:3263 \\
-  --target iqn.2026-11.com.example:f --lun 0=ram:1M >log & T=$!
-"$BIN"/stp-target --listen '[fe80::5%lo]:3270' --lun 0=ram:1M >log2 & S=$!
+  --target iqn.2026-11.com.example:f --lun 0=ram:1M >log 2>/dev/null & T=$!
+"$BIN"/stp-target --listen '[fe80::5%lo]:3270' --lun 0=ram:1M >log2 2>/dev/null & S=$!
 for n in $(seq 100); do [ $(cat log log2 | wc -l) = 5 ] && break; sleep 0.1; done
 for u in '[fe80::5%lo]:3260' '[fe80::5%lo]:3261' '[2001:db8::7]:3260' 192.0.2.7:3263; do
   echo "$u" $("$BIN"/iscsi-initiator discover --retry 0 "iscsi://$u" | cut -d' ' -f2)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """An iSCSI initiator in a few lines, for tests that need a peer that does wrong on purpose. Written from RFC 7143."""
+import itertools
 import socket
 import struct
 
@@ -19,6 +20,14 @@ def header(opcode, flags=0x80, immediate=False, ahs=b"", data_len=0, lun=0, itt=
     first = struct.pack(">BBHB", opcode | (0x40 if immediate else 0), flags, 0, len(ahs) // 4) + data_len.to_bytes(3, "big")
     tail = rest if rest is not None else b"".join(struct.pack(">I", w) for w in words).ljust(28, b"\0")
     return first + struct.pack(">QI", lun, itt) + tail + ahs
+
+
+ISIDS = itertools.count(0x1000000)
+
+
+def new_isid():
+    """An initiator port of its own for each session: one that is used twice reinstates the session before."""
+    return b"\x80" + next(ISIDS).to_bytes(5, "big")
 
 
 class Closed(Exception):
@@ -105,7 +114,7 @@ class Peer:
         if target is None:
             keys.update(SessionType="Discovery")
             keys.pop("TargetName")
-        isid = b"\x80" + (id(self) & 0xffffffffff).to_bytes(5, "big")
+        isid = new_isid()
         self.send(self.login_request(keys, isid=isid))
         pdu = self.receive()
         for _ in range(5):  # the target may have proposals of its own; answer each with what it says
