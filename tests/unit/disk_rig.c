@@ -635,8 +635,9 @@ int rig_add_unit(struct rig *r, uint32_t lun, enum rig_backing backing, const st
 
 void rig_open(struct rig *r, int nexus)
 {
-	static const char *const names[RIG_NEXUSES] = { "iqn.1994-05.com.example:one", "iqn.1994-05.com.example:two",
-							"iqn.1994-05.com.example:three" };
+	static const char *const names[RIG_NEXUSES] = { "iqn.1994-05.com.example:one",   "iqn.1994-05.com.example:two",
+							"iqn.1994-05.com.example:three", "iqn.1994-05.com.example:four",
+							"iqn.1994-05.com.example:five",  "iqn.1994-05.com.example:six" };
 	static const uint8_t isid[6] = { 0x80, 1, 2, 3, 4, 5 };
 	uint8_t id[ISCSIP_TRANSPORT_ID_MAX];
 	size_t len = iscsip_transport_id_iscsi(id, sizeof id, names[nexus], isid);

@@ -8,7 +8,7 @@
 
 #include <iscsiproto/disk.h>
 
-#define RIG_NEXUSES 3
+#define RIG_NEXUSES 6
 #define RIG_PENDING 64
 
 /* A command on its way; `cmd` first, so that the port finds the rest. */

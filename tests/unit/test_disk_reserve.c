@@ -422,6 +422,43 @@ static void preempt_and_abort_answers_when_nothing_can_be_written_any_more(void 
 	rig_free(r);
 }
 
+static struct rig_cmd *tur_with(struct rig *r, int n, bool naca)
+{
+	uint8_t cdb[6] = { 0x00, 0, 0, 0, 0, naca ? 0x04 : 0 };
+
+	return rig_run(r, n, 0, cdb, 6, NULL, 0, 0);
+}
+
+/* SPC-4 5.7.11.5: the allegiance goes with the nexus that it stands for, and with no other. */
+static void preempt_and_abort_clears_the_allegiance_of_whom_it_preempts(void **state)
+{
+	uint64_t key;
+
+	(void)state;
+	for (key = 1; key <= 3; key += 2) {
+		struct rig *r = registered(RIG_RAM);
+
+		assert_good(prout(r, 2, REGISTER, 0, 0, 3, 0));
+		assert_int_equal(iscsip_disk_lun_resize(r->disk, 0, 1000), ISCSIP_OK);
+		assert_check(tur_with(r, 0, true), 6, ISCSIP_ASC_CAPACITY_CHANGED); /* NACA: it is the faulted nexus now */
+		assert_int_equal(rig_tur(r, 0)->status, ISCSIP_STATUS_ACA_ACTIVE);
+		assert_int_equal(rig_tur(r, 2)->status, ISCSIP_STATUS_BUSY);
+		assert_check(prout(r, 1, PREEMPT_ABORT, WE, 2, key, 0), 6, ISCSIP_ASC_CAPACITY_CHANGED);
+		assert_good(prout(r, 1, PREEMPT_ABORT, WE, 2, key, 0));
+		if (key == 1) {
+			assert_check(rig_tur(r, 0), 6, ISCSIP_ASC_REGISTRATIONS_PREEMPTED);
+			assert_good(rig_tur(r, 0));
+			assert_check(rig_tur(r, 2), 6, ISCSIP_ASC_CAPACITY_CHANGED);
+			assert_good(rig_tur(r, 2));
+		} else {
+			assert_int_equal(rig_tur(r, 0)->status, ISCSIP_STATUS_ACA_ACTIVE);
+			assert_int_equal(rig_tur(r, 2)->status, ISCSIP_STATUS_BUSY);
+			assert_int_equal(rig_tmf(r, 0, 0, ISCSIP_TMF_CLEAR_ACA, NULL), ISCSIP_TMF_COMPLETE);
+		}
+		rig_free(r);
+	}
+}
+
 static void data_of_a_cluster_never_lands_before_its_turn(void **state)
 {
 	uint8_t cdb[16], data[4096];
@@ -673,6 +710,7 @@ int main(void)
 		cmocka_unit_test(preempt_of_all_registrants_with_no_key_leaves_one),
 		cmocka_unit_test(one_who_preempts_its_own_key_stays_registered),
 		cmocka_unit_test(preempt_and_abort_answers_when_nothing_can_be_written_any_more),
+		cmocka_unit_test(preempt_and_abort_clears_the_allegiance_of_whom_it_preempts),
 		cmocka_unit_test(data_of_a_cluster_never_lands_before_its_turn),
 		cmocka_unit_test(spec_i_pt_registers_other_ports_too),
 		cmocka_unit_test(full_status_names_every_port),
