@@ -292,6 +292,7 @@ static void unit_add(const struct unit *u)
 {
 	struct iscsip_disk_lun_config cfg = { .struct_size = sizeof cfg };
 	struct backing *b = u->backing;
+	char why[512];
 	int err;
 
 	b->loop = &server.loop;
@@ -308,7 +309,7 @@ static void unit_add(const struct unit *u)
 	cfg.saved_len = b->saved_len;
 	err = iscsip_disk_lun_add(server.disk, u->lun, &cfg);
 	if (err)
-		die("LUN %u (%s): %s", u->lun, u->text, iscsip_strerror(err));
+		die("LUN %u (%s): %s", u->lun, u->text, backing_refusal(b, err, why, sizeof why));
 }
 
 static void disk_open(void)
@@ -339,20 +340,30 @@ static void disk_open(void)
 	server.device.free = cmd_free;
 }
 
-static void take_over_sizes(void)
+static void unit_news(struct backing *b, const struct backing_news *n, void *user)
 {
-	struct unit *u;
+	const struct unit *u = user;
 	int err;
 
-	for (u = server.units; u; u = u->next) {
-		if (!backing_resized(u->backing))
-			continue;
-		tell("LUN %u: now %llu bytes", u->lun, (unsigned long long)u->backing->size);
-		err = iscsip_disk_lun_resize(server.disk, u->lun, u->backing->size / u->backing->block_size);
+	if (n->resized) {
+		tell("LUN %u: now %llu bytes", u->lun, (unsigned long long)b->size);
+		err = iscsip_disk_lun_resize(server.disk, u->lun, b->size / b->block_size);
 		if (err)
 			complain("LUN %u (%s): its new size of %llu bytes is not taken: %s", u->lun, u->text,
-				 (unsigned long long)u->backing->size, iscsip_strerror(err));
+				 (unsigned long long)b->size, iscsip_strerror(err));
 	}
+	if (n->opened_anew) {
+		err = iscsip_disk_lun_set_failed(server.disk, u->lun, false);
+		complain("LUN %u: %s is opened anew%s", u->lun, b->path, err ? "" : " and takes writes again");
+	}
+}
+
+static void look_at_files(void)
+{
+	struct unit *u;
+
+	for (u = server.units; u; u = u->next)
+		backing_refresh(u->backing, unit_news, u);
 }
 
 /* --- counters --- */
@@ -419,7 +430,7 @@ static void signalled(struct watch *w, uint32_t events)
 		if (si.ssi_signo == SIGUSR1)
 			stats_print();
 		else if (si.ssi_signo == SIGHUP)
-			take_over_sizes();
+			look_at_files();
 		else
 			begin_to_close();
 	}

@@ -5,16 +5,15 @@
 #include "backing.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "backing_file.h"
-#include "backing_map.h"
+#include "backing_io.h"
 #include "util.h"
 
 #define RAM_GRAIN 4096u
@@ -23,7 +22,8 @@ static void give_back(void *user, uint64_t offset, uint64_t len)
 {
 	struct backing *b = user;
 
-	madvise(b->ram.base + offset, (size_t)len, MADV_DONTNEED);
+	if (madvise(b->ram.base + offset, (size_t)len, MADV_DONTNEED)) /* memory that is locked stays */
+		memset(b->ram.base + offset, 0, (size_t)len);
 }
 
 void backing_fault(struct backing_fault *f, int exit_code, const char *fmt, ...)
@@ -69,6 +69,8 @@ static bool option(struct backing *b, const char *word, uint64_t *create)
 		b->read_only = true;
 	else if (strncmp(word, "create=", 7) == 0 && b->path)
 		return parse_size(word + 7, create) && *create > 0 && *create <= INT64_MAX;
+	else if (strcmp(word, "shared") == 0 && b->path)
+		b->shared = true;
 	else if (strcmp(word, "removable") == 0)
 		b->removable = true;
 	else if (strcmp(word, "block=512") == 0)
@@ -91,40 +93,57 @@ static bool whole_blocks(const struct backing *b, const char *text, uint64_t siz
 	return false;
 }
 
-static bool open_as(struct backing *b, const char *text, char *copy, struct backing_fault *f)
+/* What `text` says, but for what has to be asked of a device. */
+static bool read_text(struct backing *b, struct backing_fault *f)
 {
-	char *rest = copy, *name = strsep(&rest, ","), *word;
-	uint64_t create = 0;
+	char *copy = need_copy(b->text), *rest = copy, *name = strsep(&rest, ","), *word;
+	bool good = true;
 
-	if (strncmp(name, "file:", 5) == 0 && name[5]) {
+	if (strncmp(name, "file:", 5) == 0 && name[5])
 		b->path = need_copy(name + 5);
-	} else if (strncmp(name, "ram:", 4) != 0) {
-		backing_fault(f, EXIT_USAGE, "--lun: '%s' is neither ram:SIZE nor file:PATH", text);
-		return false;
+	else
+		good = strncmp(name, "ram:", 4) == 0;
+	if (!good)
+		backing_fault(f, EXIT_USAGE, "--lun: '%s' is neither ram:SIZE nor file:PATH", b->text);
+	while (good && (word = strsep(&rest, ","))) {
+		good = option(b, word, &b->task.create);
+		if (!good)
+			backing_fault(f, EXIT_USAGE, "--lun: '%s': '%s' is none of ro, removable, block=512, block=4096, serial=TEXT; "
+				      "files: create=SIZE, shared", b->text, word);
 	}
-	while ((word = strsep(&rest, ",")))
-		if (!option(b, word, &create)) {
-			backing_fault(f, EXIT_USAGE, "--lun: '%s': '%s' is none of ro, removable, create=SIZE (files), block=512, "
-				      "block=4096, serial=TEXT", text, word);
-			return false;
-		}
-	return whole_blocks(b, text, create, f) && (b->path ? file_open(b, create, f) : open_ram(b, name + 4, f)) &&
-	       whole_blocks(b, text, b->size, f);
+	free(copy);
+	return good && whole_blocks(b, b->text, b->task.create, f);
+}
+
+static bool open_it(struct backing *b, struct backing_fault *f)
+{
+	const char *size = b->text + strlen("ram:");
+	char word[32];
+
+	snprintf(word, sizeof word, "%.*s", (int)strcspn(size, ","), size);
+	return (b->path ? file_open(b, b->task.create, f) : open_ram(b, word, f)) && whole_blocks(b, b->text, b->size, f);
+}
+
+static struct backing *backing_new(const char *text)
+{
+	struct backing *b = need(sizeof *b);
+
+	b->fd = -1;
+	b->block_size = 512;
+	b->text = need_copy(text);
+	if (!io_open(b))
+		die("out of memory");
+	return b;
 }
 
 struct backing *backing_try(const char *text, struct backing_fault *f)
 {
-	struct backing *b = need(sizeof *b);
-	char *copy = need_copy(text);
+	struct backing *b = backing_new(text);
 
-	b->fd = -1;
-	b->block_size = 512;
-	if (!open_as(b, text, copy, f)) {
-		backing_close(b);
-		b = NULL;
-	}
-	free(copy);
-	return b;
+	if (read_text(b, f) && open_it(b, f))
+		return b;
+	backing_close(b);
+	return NULL;
 }
 
 struct backing *backing_open(const char *text)
@@ -139,27 +158,94 @@ struct backing *backing_open(const char *text)
 	return b;
 }
 
-bool backing_resized(struct backing *b)
+const char *backing_refusal(const struct backing *b, int error, char *dst, size_t cap)
 {
-	uint64_t now = b->path ? file_size(b->fd) : b->size;
-
-	now -= now % b->block_size;
-	if (now == b->size || now == 0)
-		return false;
-	b->size = now;
-	map_resized(b);
-	return true;
+	if (error == ISCSIP_EDATA && b->saved)
+		snprintf(dst, cap, "%s.pr: %s (remove that file to give its reservations up)", b->path, iscsip_strerror(error));
+	else
+		snprintf(dst, cap, "%s", iscsip_strerror(error));
+	return dst;
 }
 
-void backing_close(struct backing *b)
+/* --- in the pool --- */
+
+static struct backing *backing_of_task(struct job *j)
 {
+	return (struct backing *)(void *)((char *)j - offsetof(struct backing, task.job));
+}
+
+static bool submit(struct backing *b, void (*work)(struct job *j), void (*done)(struct job *j))
+{
+	b->task.job.work = work;
+	b->task.job.done = done;
+	b->task.in_pool = pool_submit(&b->share, b->loop, &b->task.job);
+	return b->task.in_pool;
+}
+
+static void open_work(struct job *j)
+{
+	struct backing *b = backing_of_task(j);
+
+	b->task.reopened = open_it(b, &b->task.fault);
+}
+
+static void open_done(struct job *j)
+{
+	struct backing *b = backing_of_task(j);
+	struct backing_task t = b->task;
+
+	b->task.in_pool = false;
+	if (!t.reopened)
+		backing_close(b);
+	t.opened(t.reopened ? b : NULL, &t.fault, t.user);
+}
+
+void backing_open_later(const char *text, struct loop *l,
+			void (*opened)(struct backing *b, const struct backing_fault *f, void *user), void *user)
+{
+	struct backing *b = backing_new(text);
+	struct backing_fault f;
+
+	b->loop = l;
+	b->task.opened = opened;
+	b->task.user = user;
+	if (read_text(b, &f)) {
+		if (submit(b, open_work, open_done))
+			return;
+		backing_fault(&f, EXIT_MET, "%s: no thread to open it", text);
+	}
+	backing_close(b);
+	opened(NULL, &f, user);
+}
+
+static void close_work(struct job *j)
+{
+	struct backing *b = backing_of_task(j);
+
 	if (b->path)
 		file_close(b);
 	else if (b->ram.base)
 		munmap(b->ram.base, (size_t)b->ram.size);
+	io_close(b);
+}
+
+static void close_done(struct job *j)
+{
+	struct backing *b = backing_of_task(j);
+
 	free(b->ram.bitmap);
+	free(b->text);
 	free(b->path);
 	free(b->serial);
 	free(b->saved);
 	free(b);
+}
+
+void backing_close(struct backing *b)
+{
+	b->task.closing = true;
+	if (b->task.in_pool || (b->loop && submit(b, close_work, close_done)))
+		return;
+	close_work(&b->task.job);
+	close_done(&b->task.job);
 }

@@ -11,7 +11,10 @@
  *
  * - A page is evicted. The thread that sends then waits for the device, which it should not. Once a millisecond it is
  *   asked whether the thread had such waits; after one, nothing is pinned for WARY_MS. So a machine that is short of memory
- *   costs a wait a second, and data is right all the same.
+ *   costs a wait a second, and data is right all the same. Where that device hangs, the thread hangs with it: Linux
+ *   has no way to send a page only if it is there. It takes both, a page that goes within BELIEF_MS after it was seen (or while
+ *   a slow connection still has it pinned), and a hang that nobody has noticed: nothing is pinned of a file that owes the pool an
+ *   answer for BACKING_STUCK_MS.
  * - Somebody else truncates the file. Its size is looked at once a millisecond too, and what lies beyond is not pinned: the
  *   disk reads it and tells MEDIUM ERROR. Of what was pinned before, or in that millisecond, writev() says EFAULT, and
  *   the connection is closed; where the program itself looks at the bytes (a digest, VERIFY, EXTENDED COPY), there is a SIGBUS.
@@ -35,7 +38,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -47,6 +49,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "backing_file.h"
+#include "kernel.h"
 #include "util.h"
 
 #define WINDOW_SHIFT 18
@@ -55,13 +59,6 @@
 #define BELIEF_MS 100u
 #define WARY_MS 1000u
 #define PAGE_LEAST 4096u
-
-#ifndef XFS_SUPER_MAGIC
-#define XFS_SUPER_MAGIC 0x58465342
-#endif
-#ifndef F2FS_SUPER_MAGIC
-#define F2FS_SUPER_MAGIC 0xF2F52010
-#endif
 
 /* What mincore() said of a window; valid until `until`. */
 struct sight {
@@ -162,11 +159,11 @@ static bool can_be_mapped(int fd)
 	if ((flags & O_ACCMODE) == O_RDONLY && st.st_uid != geteuid())
 		return false;
 	switch ((unsigned long)fs.f_type) {
-	case TMPFS_MAGIC:
-	case EXT4_SUPER_MAGIC: /* ext2 and ext3, too */
-	case XFS_SUPER_MAGIC:
-	case BTRFS_SUPER_MAGIC:
-	case F2FS_SUPER_MAGIC:
+	case FS_TMPFS:
+	case FS_EXT4:
+	case FS_XFS:
+	case FS_BTRFS:
+	case FS_F2FS:
 		return true;
 	default:
 		return false;
@@ -260,6 +257,11 @@ void map_close(struct backing *b)
 	b->map = NULL;
 }
 
+bool map_quiet(const struct backing *b)
+{
+	return !b->map || b->map->pins == 0;
+}
+
 /* --- what is in the cache --- */
 
 static struct sight *sight_of(struct file_map *m, uint64_t window)
@@ -342,7 +344,7 @@ int map_pin(void *user, uint64_t offset, uint64_t len, bool write, struct iscsip
 	uint64_t at = offset, end = offset + len;
 
 	(void)max;
-	if (write || !m || m->broken)
+	if (write || !m || m->broken || file_holds(b) || backing_stuck(b))
 		return 0;
 	if (m->looked != b->loop->now ? !look(m) : m->looked < m->wary_until)
 		return 0;
@@ -365,6 +367,8 @@ void map_unpin(void *user, uint64_t offset, uint64_t len, bool write)
 	(void)offset;
 	(void)len;
 	(void)write;
-	if (--b->map->pins == 0 && b->map->old)
-		free_old(b->map);
+	if (--b->map->pins)
+		return;
+	free_old(b->map);
+	file_unpinned(b);
 }

@@ -13,6 +13,8 @@ void map_open(struct backing *b);
 void map_resized(struct backing *b);
 /* Nothing is pinned any more. */
 void map_close(struct backing *b);
+/* Whether nothing is pinned. */
+bool map_quiet(const struct backing *b);
 /* What is known about the range no longer holds: its pages were given back. */
 void map_forget(struct backing *b, uint64_t offset, uint64_t len);
 

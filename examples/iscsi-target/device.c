@@ -55,7 +55,8 @@ static void unit_free(struct device *d, struct unit *u)
 	while (*at != u)
 		at = &(*at)->next;
 	*at = u->next;
-	backing_close(u->backing);
+	if (u->backing)
+		backing_close(u->backing);
 	free(u->text);
 	free(u);
 }
@@ -98,20 +99,25 @@ static int unit_add(struct device *d, struct unit *u)
 /* --- the file of units --- */
 
 /*
- * The file is read whole before any of it is taken: known units are marked as seen, new ones stand in a list with their
- * backings open. A file with a fault anywhere, such as one that is being written, changes nothing.
+ * The file is read whole before any of it is taken: known units are marked as seen, new ones stand in a list. A file with a
+ * fault anywhere, such as one that is being written, changes nothing. The backings of new units are opened in the pool, as
+ * one may hang; the last that answers ends the reading. One that never does holds up the reading, and no unit that is
+ * served; SIGHUP begins a new one, and the old one is then worth nothing.
  */
 struct lun_file {
 	struct device *device;
 	struct unit *fresh;
 	unsigned line;
+	unsigned waits;         /* for backings, and for the last line */
 	bool right;
+	bool old;               /* another reading has begun */
+	bool seen[MAX_LUNS];    /* units that were there before and still are */
 };
 
 /* What is wrong with the file: said when it is read again, and the end of a program that has just been started. */
 __attribute__((format(printf, 2, 3))) static void file_wrong(struct lun_file *f, const char *fmt, ...)
 {
-	char what[512], where[24] = "";
+	char what[800], where[24] = "";
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -135,24 +141,36 @@ static struct unit *unit_of(struct unit *first, uint32_t lun)
 	return NULL;
 }
 
+static void file_waited(struct lun_file *f);
+
+static void file_opened(struct backing *b, const struct backing_fault *fault, void *user)
+{
+	struct unit *u = user;
+
+	u->backing = b;
+	if (!b)
+		file_wrong(u->file, "%s", fault->text);
+	file_waited(u->file);
+}
+
 /* A unit of the file that is new. */
 static void file_unit(struct lun_file *f, uint32_t lun, const char *text)
 {
 	struct backing_fault fault;
-	struct backing *b = backing_try(text, &fault);
-	struct unit *u;
+	struct unit *u = need(sizeof *u);
 
-	if (!b) {
-		file_wrong(f, "%s", fault.text);
-		return;
-	}
-	u = need(sizeof *u);
 	u->lun = lun;
+	u->device = f->device;
+	u->file = f;
 	u->text = need_copy(text);
-	u->backing = b;
-	u->from_file = u->seen = true;
+	u->from_file = true;
 	u->next = f->fresh;
 	f->fresh = u;
+	f->waits++;
+	if (f->device->disk)
+		backing_open_later(text, f->device->loop, file_opened, u);
+	else
+		file_opened(backing_try(text, &fault), &fault, u);
 }
 
 /* A line `N=BACKING[,OPTION]...`: known units stay, new ones are added. */
@@ -168,7 +186,7 @@ static void file_line(struct lun_file *f, const char *line)
 	}
 	lun = (uint32_t)strtoul(line, NULL, 10);
 	u = unit_of(f->device->units, lun);
-	if (unit_of(f->fresh, lun) || (u && (u->seen || !u->from_file))) {
+	if (unit_of(f->fresh, lun) || f->seen[lun] || (u && !u->from_file)) {
 		file_wrong(f, "LUN %u is named twice", lun);
 		return;
 	}
@@ -179,7 +197,7 @@ static void file_line(struct lun_file *f, const char *line)
 	if (strcmp(u->text, text) != 0)
 		complain("%s: LUN %u stays '%s': take its line out, send SIGHUP, and put the new one in", f->device->lun_file, lun,
 			 u->text);
-	u->seen = true;
+	f->seen[lun] = true;
 }
 
 static void file_lines(struct lun_file *f, FILE *in)
@@ -210,6 +228,7 @@ static void file_lines(struct lun_file *f, FILE *in)
 static void file_take(struct lun_file *f)
 {
 	struct device *d = f->device;
+	char why[512];
 
 	while (f->fresh) {
 		struct unit *u = f->fresh;
@@ -220,9 +239,24 @@ static void file_take(struct lun_file *f)
 		d->units = u;
 		err = d->disk ? unit_add(d, u) : 0;
 		if (err) {
-			complain("%s: LUN %u: %s", d->lun_file, u->lun, iscsip_strerror(err));
+			complain("%s: LUN %u: %s", d->lun_file, u->lun, backing_refusal(u->backing, err, why, sizeof why));
 			unit_free(d, u);
 		}
+	}
+}
+
+static void drop_unseen(struct lun_file *f)
+{
+	struct device *d = f->device;
+	struct unit *u, *next;
+
+	for (u = d->units; u; u = next) {
+		next = u->next;
+		if (!u->from_file || f->seen[u->lun] || u->leaving)
+			continue;
+		u->leaving = true;
+		if (iscsip_disk_lun_remove(d->disk, u->lun) == ISCSIP_DONE)
+			unit_free(d, u);
 	}
 }
 
@@ -232,58 +266,73 @@ static void file_drop(struct lun_file *f)
 		struct unit *u = f->fresh;
 
 		f->fresh = u->next;
-		backing_close(u->backing);
+		if (u->backing)
+			backing_close(u->backing);
 		free(u->text);
 		free(u);
 	}
 }
 
-/* False where the file is not there or not right: all units stay as they are. */
-static bool file_read(struct device *d)
+static void file_waited(struct lun_file *f)
 {
-	struct lun_file f = { .device = d, .right = true };
+	struct device *d = f->device;
+
+	if (--f->waits)
+		return;
+	if (f->right && !f->old) {
+		drop_unseen(f);
+		file_take(f);
+	} else {
+		file_drop(f);
+		complain("%s: all units of %s stay as they are", d->lun_file, d->name);
+	}
+	if (d->reading == f)
+		d->reading = NULL;
+	free(f);
+}
+
+/* Where the file is not there or not right, all units stay as they are. */
+static void file_read(struct device *d)
+{
+	struct lun_file *f = need(sizeof *f);
 	FILE *in = fopen(d->lun_file, "re");
 
+	if (d->reading)
+		d->reading->old = true;
+	d->reading = f;
+	f->device = d;
+	f->right = true;
+	f->waits = 1;
 	if (in) {
-		file_lines(&f, in);
+		file_lines(f, in);
 		fclose(in);
 	} else {
-		file_wrong(&f, "%s", strerror(errno));
+		file_wrong(f, "%s", strerror(errno));
 	}
-	if (f.right) {
-		file_take(&f);
-		return true;
-	}
-	file_drop(&f);
-	complain("%s: all units of %s stay as they are", d->lun_file, d->name);
-	return false;
+	file_waited(f);
 }
 
-static void drop_unseen(struct device *d)
-{
-	struct unit *u, *next;
+/* --- what has become of their files --- */
 
-	for (u = d->units; u; u = next) {
-		next = u->next;
-		if (!u->from_file || u->seen || u->leaving)
-			continue;
-		u->leaving = true;
-		if (iscsip_disk_lun_remove(d->disk, u->lun) == ISCSIP_DONE)
-			unit_free(d, u);
-	}
-}
-
-static void size_again(struct device *d, struct unit *u)
+static void unit_news(struct backing *b, const struct backing_news *n, void *user)
 {
+	struct unit *u = user;
+	struct device *d = u->device;
 	int err;
 
-	if (u->leaving || !backing_resized(u->backing))
+	if (u->leaving)
 		return;
-	tell("%s LUN %u: now %llu bytes", d->name, u->lun, (unsigned long long)u->backing->size);
-	err = iscsip_disk_lun_resize(d->disk, u->lun, u->backing->size / u->backing->block_size);
-	if (err)
-		complain("%s LUN %u (%s): its new size of %llu bytes is not taken: %s", d->name, u->lun, u->text,
-			 (unsigned long long)u->backing->size, iscsip_strerror(err));
+	if (n->resized) {
+		tell("%s LUN %u: now %llu bytes", d->name, u->lun, (unsigned long long)b->size);
+		err = iscsip_disk_lun_resize(d->disk, u->lun, b->size / b->block_size);
+		if (err)
+			complain("%s LUN %u (%s): its new size of %llu bytes is not taken: %s", d->name, u->lun, u->text,
+				 (unsigned long long)b->size, iscsip_strerror(err));
+	}
+	if (n->opened_anew) {
+		err = iscsip_disk_lun_set_failed(d->disk, u->lun, false);
+		complain("%s LUN %u: %s is opened anew%s", d->name, u->lun, b->path, err ? "" : " and takes writes again");
+	}
 }
 
 static void device_reload(struct post *p)
@@ -291,12 +340,11 @@ static void device_reload(struct post *p)
 	struct device *d = (struct device *)(void *)((char *)p - offsetof(struct device, reload));
 	struct unit *u;
 
-	for (u = d->units; u; u = u->next) {
-		u->seen = false;
-		size_again(d, u);
-	}
-	if (d->lun_file && file_read(d))
-		drop_unseen(d);
+	for (u = d->units; u; u = u->next)
+		if (!u->leaving)
+			backing_refresh(u->backing, unit_news, u);
+	if (d->lun_file)
+		file_read(d);
 }
 
 void devices_reload(void)
@@ -337,6 +385,7 @@ static bool step_all(void *user)
 static void device_open(struct device *d)
 {
 	struct iscsip_disk_config cfg;
+	char why[512];
 	struct unit *u;
 	size_t size;
 	int err;
@@ -369,7 +418,7 @@ static void device_open(struct device *d)
 	for (u = d->units; u; u = u->next) {
 		err = unit_add(d, u);
 		if (err)
-			die("%s: LUN %u (%s): %s", d->name, u->lun, u->text, iscsip_strerror(err));
+			die("%s: LUN %u (%s): %s", d->name, u->lun, u->text, backing_refusal(u->backing, err, why, sizeof why));
 	}
 }
 

@@ -134,6 +134,7 @@ static void add_lun(const char *text)
 			usage_error("--lun: LUN %lu of %s is named twice", lun, d->name);
 	u = need(sizeof *u);
 	u->lun = (uint32_t)lun;
+	u->device = d;
 	u->text = need_copy(backing);
 	u->backing = backing_open(u->text);
 	*at = u;

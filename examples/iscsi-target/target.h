@@ -37,10 +37,11 @@ struct access {
 struct unit {
 	struct unit *next;
 	uint32_t lun;
+	struct device *device;
+	struct lun_file *file;  /* the reading of --lun-file that it is new in */
 	char *text;             /* as the command line or the file has it */
 	struct backing *backing;
 	bool from_file;         /* of --lun-file: may go at SIGHUP */
-	bool seen;              /* still there at SIGHUP */
 	bool leaving;           /* removed; its backing closes when the disk lets go of it */
 };
 
@@ -59,6 +60,7 @@ struct device {
 	struct access access;
 	struct unit *units;
 	char *lun_file;
+	struct lun_file *reading;       /* of that file, not yet taken: new units are being opened */
 	struct loop *loop;
 	struct iscsip_disk *disk;
 	struct iscsip_disk_host disk_host;

@@ -59,12 +59,12 @@ def run(*command, timeout=120, ok=(0,), data=None, env=None):
 class Server:
     """One of our targets, listening on a port of the system's choice, or on one that was free before."""
 
-    def __init__(self, suite, *options, tool="iscsi-target", host="127.0.0.1", port=0, under=()):
+    def __init__(self, suite, *options, tool="iscsi-target", host="127.0.0.1", port=0, under=(), env=None):
         """under: the command that runs it (valgrind)."""
         self.log = suite.path(f"{tool}-{time.monotonic_ns()}.log")
         words = [*under, str(BIN / tool), "--listen", f"{host}:{port}", *map(str, options)]
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(words, stdout=log, stderr=log)
+            self.process = subprocess.Popen(words, stdout=log, stderr=log, env=env)
         self.address = self._address()
         self.port = int(self.address.rsplit(":", 1)[1])
         self.url = f"iscsi://{self.address}"
