@@ -19,7 +19,7 @@
  * A host that owns the bytes already (lwIP, TLS) calls iscsip_conn_rx_push() and iscsip_conn_tx_pull() instead;
  * one that wants no more than a loop calls iscsip_conn_run().
  *
- * None of these may be called from inside a callback of the library (ISCSIP_ESTATE).
+ * None of these may be called from inside a callback of the library (ISCSIP_ESTATE; iscsip_conn_closed() does nothing then).
  */
 #ifndef ISCSIPROTO_CONN_H
 #define ISCSIPROTO_CONN_H

@@ -14,8 +14,8 @@
  *     iscsip_conn_closed(c, now);
  *     iscsip_initiator_session_fini(s);
  *
- * Whatever the target does: a task is given back once, at the latest by iscsip_conn_closed() or
- * iscsip_initiator_session_fini(); no byte is written outside the vectors of a task; and no memory grows. What breaks the
+ * Whatever the target does: a task is given back once, at the latest by iscsip_conn_closed() of its connection, or of the last one
+ * of the session; no byte is written outside the vectors of a task; and no memory grows. What breaks the
  * protocol ends the connection (recovery level 0: RFC 7143 7.1.4), and iscsip_conn_error() says what it was.
  */
 #ifndef ISCSIPROTO_INITIATOR_H
@@ -165,7 +165,8 @@ ISCSIP_API int iscsip_initiator_session_init(struct iscsip_session **out, void *
  * the target if that still holds it (RFC 7143 6.3.5).
  * @retval ISCSIP_OK made. @retval ISCSIP_ENOSPC too little memory. @retval ISCSIP_EAGAIN no connection slot is free.
  * @retval ISCSIP_EINVAL names or offer that are no good, memory that is not aligned, or a CID that another connection has.
- * @retval ISCSIP_ESTATE a first connection is still logging in, or the session is logging out.
+ * @retval ISCSIP_ESTATE a first connection is still logging in, or the session is logging out, or what its last connection had is
+ * just being given back: wait for `state`.
  */
 ISCSIP_API int iscsip_initiator_conn_init(struct iscsip_conn **out, void *mem, size_t len, void *login, size_t login_len,
 					  struct iscsip_session *s, uint16_t cid, void *user, iscsip_time now);
@@ -245,10 +246,10 @@ ISCSIP_API int iscsip_initiator_text(struct iscsip_conn *c, const char *text, si
 ISCSIP_API int iscsip_initiator_logout(struct iscsip_conn *c, uint8_t reason, uint16_t cid, iscsip_time now);
 
 /**
- * @brief Takes the session's memory back from the library when no connection is left: tasks that wait for a connection are
- *     given back with ISCSIP_ECLOSED.
+ * @brief Takes the session's memory back from the library when no connection is left; with the last one all tasks came back.
  * @param[in,out] s the session.
- * @retval ISCSIP_OK done. @retval ISCSIP_EBUSY a connection is still in it.
+ * @retval ISCSIP_OK done. @retval ISCSIP_EBUSY a connection that was made for it is not closed, also one whose login failed; or
+ *     this is inside a callback of the session.
  */
 ISCSIP_API int iscsip_initiator_session_fini(struct iscsip_session *s);
 

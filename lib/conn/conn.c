@@ -83,7 +83,7 @@ void iscsip_conn_closed(struct iscsip_conn *c, iscsip_time now)
 {
 	unsigned q;
 
-	if (c->state == ISCSIP_CONN_CLOSED)
+	if (c->state == ISCSIP_CONN_CLOSED || c->in_call)
 		return;
 	c->now = now;
 	c->in_call = true;

@@ -99,6 +99,7 @@ struct ini_task {
 	uint8_t list;                     /* enum ini_list */
 	bool in_sequence;                 /* a Data-In sequence is under way */
 	bool in_line;                     /* line_before and line_after are in use */
+	bool stopped;                     /* FastAbort: no more data goes out for it while task management is under way */
 };
 
 _Static_assert(sizeof(struct ini_task) <= sizeof(((struct iscsip_task *)0)->priv), "priv of a task is too small");
@@ -133,8 +134,11 @@ struct ini_session {
 	uint16_t tasks;            /* under way */
 	uint16_t unnumbered;       /* QUEUED tasks that will take a CmdSN */
 	uint16_t opening;          /* connections in login */
+	uint16_t made;             /* connections that were made and not closed: the library may come back to the session */
+	uint16_t inside;           /* calls of the session's own that are under way; callbacks come from them, too */
 	uint16_t turn;             /* slot that the next command tries first */
 	bool logging_out, logged_out;
+	bool ending;               /* the last connection is gone, and its tasks are being given back */
 	struct ini_line lists[INI_LISTS];
 	struct ini_line waiting;   /* for the window, or a connection */
 	/* Task management: one request at a time on the wire; the host's goes before aborts. */
@@ -345,6 +349,9 @@ int iscsip__initiator_r2t(struct ini_conn *ic);
 void iscsip__initiator_out_count(struct ini_conn *ic, struct iscsip_task *t, uint32_t off, uint32_t len);
 /* The PDU of the task with this header was not taken: nothing from its data on counts. */
 void iscsip__initiator_out_lose(struct iscsip_task *t, const uint8_t *bhs);
+/* No data is sent of the task until it may go on; what is asked for meanwhile is remembered. */
+void iscsip__initiator_out_pause(struct iscsip_task *t);
+void iscsip__initiator_out_go_on(struct iscsip_task *t);
 /* Nothing more is sent of the task's data. */
 void iscsip__initiator_out_stop(struct ini_session *s, struct iscsip_task *t);
 

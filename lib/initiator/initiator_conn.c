@@ -52,7 +52,8 @@ int iscsip_initiator_conn_init(struct iscsip_conn **out, void *mem, size_t len, 
 		return ISCSIP_EINVAL;
 	if (s->logging_out && base->conn_count)
 		return ISCSIP_ESTATE;
-	if (base->conn_count == 0 && s->opening)
+	/* and a session begins anew only when all of the old one was given back: its parameters tell what has come of that */
+	if ((base->conn_count == 0 && s->opening) || s->ending)
 		return ISCSIP_ESTATE;
 	arena_open(&a, mem, len);
 	c = ini_conn_carve(&a, base->cfg);
@@ -71,6 +72,7 @@ int iscsip_initiator_conn_init(struct iscsip_conn **out, void *mem, size_t len, 
 	if (err)
 		return err;
 	s->opening++;
+	s->made++;
 	*out = c;
 	iscsip__conn_login_turn(c);
 	return ISCSIP_OK;
@@ -249,20 +251,16 @@ static void ini_gone(struct iscsip_conn *c, struct tx_unit *u)
 
 /* --- the end --- */
 
-/* All units are gone already. Requests end first, then tasks, then the session's state is told. */
-static void ini_closed(struct iscsip_conn *c)
+/* Requests end first, then tasks, then the session's state is told. */
+static void ini_leave(struct ini_conn *ic)
 {
-	struct ini_conn *ic = ini_conn_of(c);
+	struct iscsip_conn *c = ic->c;
 	struct ini_session *s = ic->s;
 	int err = c->error.code;
 	bool last;
 
-	if (c->login && !ic->login_told)
-		iscsip__initiator_login_lost(ic);
-	if (!ic->in_session)
-		return;
 	iscsip__session_leave(&s->base, c);
-	last = s->base.conn_count == 0;
+	last = s->ending = s->base.conn_count == 0;
 	/* from here on nothing is taken any more, whatever a callback asks for */
 	if (last)
 		s->base.state = s->logged_out ? ISCSIP_SESSION_FREE : ISCSIP_SESSION_FAILED;
@@ -273,8 +271,21 @@ static void ini_closed(struct iscsip_conn *c)
 	iscsip__initiator_logout_ended(ic, err, NULL);
 	/* at recovery level 0 what waits for a connection has none to wait for */
 	iscsip__initiator_drop_tasks(s, ic, last, err);
+	s->ending = false;
 	if (last && s->ops->state)
 		s->ops->state(s->base.user, &s->base, s->base.state, err == ISCSIP_ECLOSED && s->logged_out ? NULL : &c->error);
+}
+
+/* All units are gone already. The session's memory is not asked back before the last callback has returned. */
+static void ini_closed(struct iscsip_conn *c)
+{
+	struct ini_conn *ic = ini_conn_of(c);
+
+	if (c->login && !ic->login_told)
+		iscsip__initiator_login_lost(ic);
+	if (ic->in_session)
+		ini_leave(ic);
+	ic->s->made--;
 }
 
 const struct conn_role iscsip__initiator_role = {

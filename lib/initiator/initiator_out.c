@@ -8,6 +8,9 @@
  * until its sequence ends. R2Ts of a task are answered one after the other in the order of arrival (11.8), but those of
  * different tasks, and the unsolicited stream, take turns. A task's R2Ts wait until its unsolicited data is out.
  *
+ * A task that is stopped stands in no queue and no line, and whatever would bring it there looks at its mark first. Where it may
+ * go on after all, its unsolicited data takes the place in the line that its command has among the others.
+ *
  * What is remembered of an R2T was promised at login: MaxOutstandingR2T for each task. The pool has a place for each.
  */
 #include "base/bytes.h"
@@ -54,6 +57,42 @@ void iscsip__initiator_out_stop(struct ini_session *s, struct iscsip_task *t)
 	iscsip__conn_unqueue(p->ic->c, &p->item);
 }
 
+void iscsip__initiator_out_pause(struct iscsip_task *t)
+{
+	struct ini_task *p = ini_priv(t);
+
+	p->stopped = true;
+	if (p->in_line)
+		iscsip__initiator_line_drop(&p->ic->unsolicited, t);
+	iscsip__conn_unqueue(p->ic->c, &p->item);
+}
+
+/* What the task has to send, if it has and may, gets its turn. */
+static void ini_out_turn(struct iscsip_task *t)
+{
+	struct ini_task *p = ini_priv(t);
+	struct iscsip_task *at = p->ic->unsolicited.first;
+
+	if (p->stopped || (!p->unsolicited && !p->r2t_first))
+		return;
+	if (!p->unsolicited) {
+		iscsip__conn_queue(p->ic->c, &p->item, CONN_Q_DATA);
+		return;
+	}
+	if (p->in_line)
+		return;
+	while (at && serial_lt(ini_priv(at)->order, p->order))
+		at = ini_priv(at)->line_after;
+	iscsip__initiator_line_put(&p->ic->unsolicited, t, at);
+	iscsip__conn_queue(p->ic->c, &p->ic->unsolicited_item, CONN_Q_DATA);
+}
+
+void iscsip__initiator_out_go_on(struct iscsip_task *t)
+{
+	ini_priv(t)->stopped = false;
+	ini_out_turn(t);
+}
+
 /* --- counting --- */
 
 /* Bytes that were asked for twice are sent twice and count once: a sum would hide those that were never asked for. */
@@ -97,8 +136,9 @@ static int ini_r2t_fault(struct ini_conn *ic, const struct iscsip_task *t, const
 	return ISCSIP_OK;
 }
 
-static int ini_r2t_add(struct ini_conn *ic, struct ini_task *p)
+static int ini_r2t_add(struct ini_conn *ic, struct iscsip_task *t)
 {
+	struct ini_task *p = ini_priv(t);
 	const struct iscsip_r2t *in = &ic->c->pdu.r2t;
 	struct ini_r2t *r = ini_r2t_take(ic->s);
 
@@ -117,8 +157,7 @@ static int ini_r2t_add(struct ini_conn *ic, struct ini_task *p)
 	p->r2ts++;
 	p->datasn++;
 	p->r2t_next = r->off + r->len;
-	if (p->unsolicited == 0)
-		iscsip__conn_queue(ic->c, &p->item, CONN_Q_DATA);
+	ini_out_turn(t);
 	return ISCSIP_OK;
 }
 
@@ -147,7 +186,7 @@ int iscsip__initiator_r2t(struct ini_conn *ic)
 		return ISCSIP_OK;
 	}
 	err = ini_r2t_fault(ic, t, p);
-	return err ? err : ini_r2t_add(ic, p);
+	return err ? err : ini_r2t_add(ic, t);
 }
 
 /* --- Data-Out --- */
@@ -226,8 +265,7 @@ enum conn_made iscsip__initiator_make_unsolicited(struct ini_conn *ic)
 	ini_out_make(ic, t, p->out_pos, len, ISCSIP_TAG_NONE, p->out_datasn++, p->unsolicited == 0);
 	if (p->unsolicited == 0) {
 		iscsip__initiator_line_drop(&ic->unsolicited, t);
-		if (p->r2t_first)
-			iscsip__conn_queue(ic->c, &p->item, CONN_Q_DATA);
+		ini_out_turn(t);
 	}
 	return ic->unsolicited.first ? CONN_MADE_MORE : CONN_MADE_LAST;
 }

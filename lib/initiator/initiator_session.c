@@ -82,12 +82,16 @@ static int ini_session_tick(struct iscsip_session *base, iscsip_time now)
 	struct ini_session *s = ini_of(base);
 	struct iscsip_task *t;
 
+	if (s->inside)
+		return ISCSIP_ESTATE;
+	s->inside++;
 	if (now >= iscsip__initiator_tmf_due(s)) {
 		s->tmf_conn->c->now = now; /* its closing has a time, too */
 		(void)iscsip__conn_fail(s->tmf_conn->c, ISCSIP_ETIMEDOUT, 0, s->tmf.itt);
 	}
 	while ((t = s->lists[INI_TIMED].first) != NULL && now >= ini_priv(t)->deadline)
 		iscsip__initiator_abort(s, t, ISCSIP_ETIMEDOUT, now);
+	s->inside--;
 	return ISCSIP_OK;
 }
 
@@ -131,10 +135,8 @@ int iscsip_initiator_session_fini(struct iscsip_session *base)
 {
 	struct ini_session *s = ini_of(base);
 
-	if (base->conn_count || s->opening)
-		return ISCSIP_EBUSY;
-	iscsip__initiator_drop_tasks(s, NULL, true, ISCSIP_ECLOSED);
-	return ISCSIP_OK;
+	/* with the last connection all tasks were given back, so there is nothing to do but to say whether that is over */
+	return s->made || s->inside ? ISCSIP_EBUSY : ISCSIP_OK;
 }
 
 /* --- window --- */

@@ -6,7 +6,8 @@
  *
  * One request at a time, marked for immediate delivery: a target has to take one of these a connection at any time
  * (4.2.2.1). The host's goes before aborts. Affected tasks go on as before until the answer is in: their data is sent and their
- * responses count (4.2.3.3 a, b); with FastAbort their data stops when the request goes out (4.2.3.4 a). The answer
+ * responses count (4.2.3.3 a, b); with FastAbort their data stops when the request goes out (4.2.3.4 a): each of them is marked, so
+ * that an R2T which crosses the request is not answered either, until an answer other than success lets them go on. The answer
  * concludes them (c). Which these are is told by the order of issue: tasks that were issued after the request are not.
  *
  * Each request has a time, from its sending: nop_timeout_ms for an abort, request_timeout_ms for one of the host, which a target
@@ -128,7 +129,21 @@ static void ini_tmf_stop_data(struct ini_session *s)
 
 		for (t = s->lists[i].first; t; t = ini_priv(t)->after)
 			if (ini_tmf_affects(s, t))
-				iscsip__initiator_out_stop(s, t);
+				iscsip__initiator_out_pause(t);
+	}
+}
+
+/* The request has not ended them: what was stopped for it goes on, or they would wait for data, and their host for them. */
+static void ini_tmf_go_on(struct ini_session *s)
+{
+	unsigned i;
+
+	for (i = 0; i < INI_LISTS; i++) {
+		struct iscsip_task *t;
+
+		for (t = s->lists[i].first; t; t = ini_priv(t)->after)
+			if (ini_priv(t)->stopped && ini_priv(t)->stage == INI_ISSUED)
+				iscsip__initiator_out_go_on(t);
 	}
 }
 
@@ -202,6 +217,7 @@ void iscsip__initiator_tmf_ended(struct ini_session *s, int err, uint8_t respons
 	} else if (err == ISCSIP_OK && response == ISCSIP_TMF_COMPLETE) {
 		ini_tmf_conclude(s);
 	}
+	ini_tmf_go_on(s);
 	/* only now is the request's place free: what a callback above has asked for waits for its turn */
 	iscsip__initiator_answered(ic, &s->tmf);
 	s->tmf_conn = NULL;
@@ -277,7 +293,9 @@ int iscsip_initiator_abort(struct iscsip_session *base, struct iscsip_task *t, i
 
 	if (!ini_holds_task(s, t))
 		return ISCSIP_ENOENT;
+	s->inside++;
 	iscsip__initiator_abort(s, t, ISCSIP_EHOST, now);
+	s->inside--;
 	return ISCSIP_OK;
 }
 
@@ -294,9 +312,11 @@ static bool ini_tmf_allowed(const struct ini_session *s, uint8_t function, const
 /* A task that was not issued: no target knows of it. */
 static void ini_tmf_local(struct ini_session *s, uint8_t function, struct iscsip_task *ref, void *cookie)
 {
+	s->inside++;
 	if (function == ISCSIP_TMF_ABORT_TASK)
 		iscsip__initiator_over(s, ref, ISCSIP_EHOST);
 	ini_tmf_tell(s, cookie, ISCSIP_OK, function == ISCSIP_TMF_ABORT_TASK ? ISCSIP_TMF_COMPLETE : ISCSIP_TMF_NO_TASK);
+	s->inside--;
 }
 
 int iscsip_initiator_tmf(struct iscsip_session *base, uint8_t function, uint64_t lun, struct iscsip_task *ref,
@@ -319,6 +339,8 @@ int iscsip_initiator_tmf(struct iscsip_session *base, uint8_t function, uint64_t
 	s->host_lun = ref ? ref->lun : ini_tmf_of_all(function) ? 0 : lun; /* reserved there (11.5.3) */
 	s->host_ref = ref;
 	s->host_cookie = cookie;
+	s->inside++;
 	ini_tmf_next(s, now);
+	s->inside--;
 	return ISCSIP_OK;
 }

@@ -15,6 +15,12 @@
 
 /* --- callbacks --- */
 
+static void look_inside(struct ini_rig *r)
+{
+	if (r->inside)
+		r->inside(r);
+}
+
 static void on_login(void *user, struct iscsip_conn *c, int err, uint16_t status, const struct iscsip_login_info *info)
 {
 	struct ini_rig *r = iscsip_conn_user(c);
@@ -25,6 +31,7 @@ static void on_login(void *user, struct iscsip_conn *c, int err, uint16_t status
 	r->login_status = status;
 	if (status == ISCSIP_LOGIN_MOVED_TEMPORARILY || status == ISCSIP_LOGIN_MOVED_PERMANENTLY)
 		(void)iscsip_address_format(&info->redirect, r->redirect, sizeof r->redirect);
+	look_inside(r);
 }
 
 static void on_task(void *user, struct iscsip_task *t)
@@ -35,6 +42,7 @@ static void on_task(void *user, struct iscsip_task *t)
 	r->done[r->done_count++] = t;
 	if (r->on_task)
 		r->on_task(r, t);
+	look_inside(r);
 }
 
 static void on_tmf(void *user, void *cookie, int err, uint8_t response)
@@ -45,6 +53,7 @@ static void on_tmf(void *user, void *cookie, int err, uint8_t response)
 	r->tmfs++;
 	r->tmf_err = err;
 	r->tmf_response = response;
+	look_inside(r);
 }
 
 static void on_ping(void *user, void *cookie, int err, const void *data, size_t len)
@@ -55,6 +64,7 @@ static void on_ping(void *user, void *cookie, int err, const void *data, size_t 
 	r->pings++;
 	r->ping_err = err;
 	r->ping_len = len;
+	look_inside(r);
 }
 
 static void on_text(void *user, void *cookie, int err, const char *key, const char *value, size_t len)
@@ -65,6 +75,7 @@ static void on_text(void *user, void *cookie, int err, const char *key, const ch
 	if (!key) {
 		r->text_ends++;
 		r->text_err = err;
+		look_inside(r);
 		return;
 	}
 	assert_int_equal(strlen(value), len);
@@ -83,6 +94,7 @@ static void on_logout(void *user, struct iscsip_conn *c, int err, uint8_t respon
 	r->logouts++;
 	r->logout_err = err;
 	r->logout_response = response;
+	look_inside(r);
 }
 
 static void on_async(void *user, struct iscsip_conn *c, const struct iscsip_async_message *a)
@@ -97,6 +109,7 @@ static void on_async(void *user, struct iscsip_conn *c, const struct iscsip_asyn
 	memcpy(r->async_data, a->len ? a->data : "", a->len);
 	if (r->on_async)
 		r->on_async(r);
+	look_inside(r);
 }
 
 static void on_state(void *user, struct iscsip_session *s, int state, const struct iscsip_error *why)
@@ -108,6 +121,7 @@ static void on_state(void *user, struct iscsip_session *s, int state, const stru
 	r->state = state;
 	if (why)
 		r->why = *why;
+	look_inside(r);
 }
 
 static const struct iscsip_initiator_ops OPS = {

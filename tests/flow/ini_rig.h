@@ -79,6 +79,7 @@ struct ini_rig {
 	struct iscsip_error why;
 	void (*on_task)(struct ini_rig *r, struct iscsip_task *t);
 	void (*on_async)(struct ini_rig *r);
+	void (*inside)(struct ini_rig *r); /* at the end of every callback but that of a text's pairs */
 };
 
 /* Fills in defaults: no digests, one connection, 8 tasks, a window of 8. */
