@@ -302,7 +302,8 @@ static void unit_add(const struct unit *u)
 	cfg.physical_exponent = b->block_size == 512 ? 3 : 0;
 	cfg.rotation_rate = 1;
 	cfg.unmap_granularity = 4096 / b->block_size;
-	cfg.flags = (b->read_only ? ISCSIP_LUN_READ_ONLY : 0) | (b->thin ? ISCSIP_LUN_THIN : 0);
+	cfg.flags = (b->read_only ? ISCSIP_LUN_READ_ONLY : 0) | (b->thin ? ISCSIP_LUN_THIN : 0) |
+		    (b->path ? 0 : ISCSIP_LUN_VOLATILE);
 	cfg.ops = b->ops;
 	cfg.user = b->ops_user;
 	cfg.saved = b->saved;

@@ -88,7 +88,7 @@ static int unit_add(struct device *d, struct unit *u)
 	cfg.rotation_rate = 1;
 	cfg.unmap_granularity = 4096 / b->block_size;
 	cfg.flags = (b->read_only ? ISCSIP_LUN_READ_ONLY : 0) | (b->thin ? ISCSIP_LUN_THIN : 0) |
-		    (b->removable ? ISCSIP_LUN_REMOVABLE : 0);
+		    (b->removable ? ISCSIP_LUN_REMOVABLE : 0) | (b->path ? 0 : ISCSIP_LUN_VOLATILE);
 	cfg.ops = b->ops;
 	cfg.user = b->ops_user;
 	cfg.saved = b->saved;

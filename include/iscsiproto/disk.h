@@ -122,8 +122,9 @@ struct iscsip_storage_ops {
 	void (*pre_fetch)(void *user, struct iscsip_storage_req *req);    /**< PRE_FETCH. NULL: nothing to do. */
 	void (*erase)(void *user, struct iscsip_storage_req *req);        /**< ERASE. NULL: done by writing zeroes. */
 	/**
-	 * COMMIT, one at a time of each unit. What it keeps is given back when the unit is added again (`saved`). NULL: APTPL is not
-	 * offered. From inside, iscsip_disk_lun_state_apply() may be called for the unit, to answer STALE.
+	 * COMMIT, one at a time of each unit. What it keeps is given back when the unit is added again (`saved`). NULL: APTPL is
+	 * not offered, nor is SANITIZE (but see ISCSIP_LUN_VOLATILE). From inside, iscsip_disk_lun_state_apply() may be called for
+	 * the unit, to answer STALE.
 	 */
 	void (*commit)(void *user, struct iscsip_storage_req *req);
 };
@@ -233,9 +234,11 @@ ISCSIP_API bool iscsip_disk_work(struct iscsip_disk *disk);
 #define ISCSIP_LUN_ANCHOR 0x04u     /**< `unmap` understands ISCSIP_STORAGE_ANCHOR. */
 #define ISCSIP_LUN_REMOVABLE 0x08u  /**< The medium can be ejected (RMB). */
 #define ISCSIP_LUN_NO_MEDIUM 0x10u  /**< Begins without medium (needs ISCSIP_LUN_REMOVABLE). */
-#define ISCSIP_LUN_NO_SANITIZE 0x20u /**< SANITIZE and FORMAT UNIT are not offered. */
+#define ISCSIP_LUN_NO_SANITIZE 0x20u /**< SANITIZE and FORMAT UNIT are not offered. (SANITIZE needs `commit` as well, or
+                                          ISCSIP_LUN_VOLATILE: one that came to no good end must not be forgotten.) */
 #define ISCSIP_LUN_COMMIT_ALL 0x40u /**< Every change of the state is committed, not only what initiators want kept (APTPL): for
                                          units that several devices serve (needs `commit`). */
+#define ISCSIP_LUN_VOLATILE 0x80u   /**< What the unit holds goes with the disk (memory): nothing of its state need be kept. */
 
 /** @brief A logical unit. Zero it, set `struct_size`, `blocks`, `ops`, and what else applies; 0 and NULL are defaults. */
 struct iscsip_disk_lun_config {

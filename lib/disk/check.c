@@ -90,13 +90,16 @@ static bool job_refuses(struct disk_req *r)
 	uint16_t flags = r->op ? r->op->flags : 0;
 	struct iscsip_sense s;
 
-	memset(&s, 0, sizeof s);
-	if (lun->gate & GATE_SANITIZE_FAILED && !(flags & (OP_SANITIZE | OP_ERASE))) {
+	if (flags & OP_SANITIZE || !(lun->gate & (GATE_SANITIZE | GATE_FORMAT | GATE_SANITIZE_FAILED)))
+		return false;
+	if (!(lun->gate & (GATE_SANITIZE | GATE_FORMAT))) {
+		/* nothing but another one mends it */
+		if (r->op && r->op->opcode == ISCSIP_SCSI_SANITIZE)
+			return false;
 		iscsip__disk_fail(r, ISCSIP_SENSE_MEDIUM_ERROR, ISCSIP_ASC_SANITIZE_FAILED);
 		return true;
 	}
-	if (!(lun->gate & (GATE_SANITIZE | GATE_FORMAT)) || flags & OP_SANITIZE)
-		return false;
+	memset(&s, 0, sizeof s);
 	s.key = ISCSIP_SENSE_NOT_READY;
 	s.asc = lun->gate & GATE_SANITIZE ? ISCSIP_ASC_SANITIZE_IN_PROGRESS : ISCSIP_ASC_FORMAT_IN_PROGRESS;
 	s.sks_valid = true;

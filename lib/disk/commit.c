@@ -89,6 +89,7 @@ static void take_effect(struct disk_lun *lun, uint8_t action, const struct disk_
 	iscsip__disk_draft_take(lun);
 	iscsip__disk_match_lun(lun);
 	iscsip__disk_gate_reservation(lun);
+	iscsip__disk_gate_sanitize(lun);
 	d->settling = settling;
 }
 
@@ -208,6 +209,7 @@ int iscsip__disk_state_load(struct disk_lun *lun, const uint8_t *p, size_t n)
 	iscsip__disk_draft_take(lun);
 	iscsip__disk_match_lun(lun);
 	iscsip__disk_gate_reservation(lun);
+	iscsip__disk_gate_sanitize(lun);
 	return ISCSIP_OK;
 }
 

@@ -55,7 +55,7 @@ enum disk_gate {
 	GATE_SWP = 0x10,         /* by the control mode page */
 	GATE_SANITIZE = 0x20,    /* SANITIZE runs */
 	GATE_FORMAT = 0x40,      /* FORMAT UNIT runs */
-	GATE_SANITIZE_FAILED = 0x80,
+	GATE_SANITIZE_FAILED = 0x80, /* one has begun and not ended well: it may be at work */
 	GATE_ACA = 0x100,
 	GATE_REMOVED = 0x200,
 	GATE_FAILED = 0x1000     /* writes were lost: see stable.c */
@@ -77,7 +77,8 @@ enum disk_op_flag {
 	OP_ERASE = 0x0400,     /* not where ISCSIP_LUN_NO_SANITIZE is set */
 	OP_STPG = 0x0800,      /* only with explicit ALUA */
 	OP_FUA = 0x1000,       /* byte 1 has FUA */
-	OP_CONDITIONS = OP_THIN | OP_ERASE | OP_STPG
+	OP_KEEPS = 0x2000,     /* only where the host can keep that it has begun */
+	OP_CONDITIONS = OP_THIN | OP_ERASE | OP_STPG | OP_KEEPS
 };
 
 /* What a persistent reservation of somebody else means for a command (SPC-4 table 66, SBC-3 table 13). */
@@ -342,7 +343,6 @@ struct disk_lun {
 	struct iscsip_disk_stats stats;
 	struct disk_req job; /* SANITIZE, FORMAT UNIT */
 	uint64_t progress, progress_of;
-	bool sanitize_ause;  /* a SANITIZE that fails may be left by EXIT FAILURE MODE */
 	uint8_t copy_id;     /* EXTENDED COPY: the last list identifier, its result, segments and bytes */
 	uint8_t copy_status;
 	bool copy_valid;
@@ -424,6 +424,7 @@ struct disk_out {
 
 bool iscsip__disk_take(struct disk_req *r, uint64_t bytes, bool scratch);
 bool iscsip__disk_take_scratch(struct disk_req *r);
+void iscsip__disk_scratch_give(struct disk_req *r);
 bool iscsip__disk_sub_take(struct disk_req *r, uint64_t bytes);
 void iscsip__disk_sub_give(struct disk_req *r);
 void iscsip__disk_hold(struct disk_req *r);
@@ -564,6 +565,8 @@ void iscsip__disk_tmf_settle(struct iscsip_disk *d);
 bool iscsip__disk_no_lun(struct disk_req *r);
 void iscsip__disk_copy_leave(struct disk_req *r);
 uint16_t iscsip__disk_progress(const struct disk_lun *lun);
+bool iscsip__disk_kept_valid(uint32_t kept);
+void iscsip__disk_gate_sanitize(struct disk_lun *lun);
 void iscsip__disk_mode_reset(struct disk_lun *lun);
 uint64_t iscsip__disk_write_max(const struct iscsip_disk *d);
 void iscsip__disk_lun_designators(const struct disk_lun *lun, struct disk_out *o);

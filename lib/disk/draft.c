@@ -332,6 +332,8 @@ bool iscsip__disk_state_check(const struct disk_lun *lun, const uint8_t *p, size
 	if (load_be64(p + AT_SEQ) == UINT64_MAX || p[AT_FLAGS] & ~(unsigned)FLAG_APTPL || p[AT_ZERO] || !cause_valid(lun, p, n) ||
 	    !holder_valid(p[AT_TYPE], load_be16(p + AT_HOLDER), load_be16(p + AT_COUNT)))
 		return false;
+	if (!iscsip__disk_kept_valid(load_be32(p + AT_KEPT)))
+		return false;
 	id_len = load_be16(p + AT_ID_LEN);
 	return regs_valid(lun, p + STATE_HEAD + id_len, n - STATE_HEAD - id_len, load_be16(p + AT_COUNT));
 }

@@ -3,8 +3,14 @@
  * SANITIZE (SBC-3 4.11, 5.30) and FORMAT UNIT (5.3): work on the whole unit that goes on when the command is long answered,
  * aborted, or its nexus lost. It is done by the unit's job, a request that belongs to no command: part by part, giving way
  * to the host's loop after each. While it runs the gate of the unit is shut for nearly everything, and tells how
- * far it is. A command without IMMED waits for the job as its partner. A SANITIZE that failed leaves the unit unreadable until
- * another one succeeds, or EXIT FAILURE MODE where the command allowed it (AUSE).
+ * far it is. A command without IMMED waits for the job as its partner.
+ *
+ * A SANITIZE that failed leaves the unit unreadable until another one succeeds, or EXIT FAILURE MODE where the command allowed
+ * it (AUSE). No way around that: FORMAT UNIT is refused, a further SANITIZE that allows the exit does not bring it back where one
+ * that failed had denied it, and a loss of power or a restart of the host changes nothing, because the unit's state
+ * (commit.c) has it before the first byte is erased: bits KEPT_ are set when a SANITIZE begins, and taken back when it has ended
+ * well. What is found set when a unit is added is a SANITIZE that came to no good end. So it is the state that says it;
+ * the gate follows. A FORMAT UNIT that fails leaves no such trace: what was not reached can be read as before.
  */
 #include "disk/disk.h"
 
@@ -18,8 +24,44 @@ enum {
 	ERASE_PART = 1 << 20,
 	OVERWRITE_HEAD = 4,
 	FORMAT_FMTDATA = 0x10,
-	FORMAT_IMMED = 0x02
+	FORMAT_IMMED = 0x02,
+	KEPT_SANITIZE = 0x01, /* one has begun, and not ended well */
+	KEPT_AUSE = 0x02      /* EXIT FAILURE MODE may leave that state */
 };
+
+/* How the command learns of the job's end. */
+enum erase_end {
+	END_FAILED,
+	END_GOOD,
+	END_REFUSED /* it has not begun: the state of the unit could not be kept */
+};
+
+/* Whether the bits are such as a SANITIZE leaves. */
+bool iscsip__disk_kept_valid(uint32_t kept)
+{
+	return kept == 0 || kept == KEPT_SANITIZE || kept == (KEPT_SANITIZE | KEPT_AUSE);
+}
+
+/* The state in force has changed. */
+void iscsip__disk_gate_sanitize(struct disk_lun *lun)
+{
+	if (lun->now.kept & KEPT_SANITIZE)
+		lun->gate |= GATE_SANITIZE_FAILED;
+	else
+		lun->gate &= ~(uint32_t)GATE_SANITIZE_FAILED;
+}
+
+/* Puts the bits into the unit's state, for a job or a command whose turn it is to change it. */
+static void keep(struct disk_req *r, uint32_t kept, disk_step *step)
+{
+	struct disk_cause nobody;
+
+	memset(&nobody, 0, sizeof nobody);
+	nobody.action = CAUSE_NONE;
+	iscsip__disk_draft_begin(r->lun);
+	r->lun->next.kept = kept;
+	iscsip__disk_commit(r, &nobody, step);
+}
 
 /* How far the job is, of 65536. */
 uint16_t iscsip__disk_progress(const struct disk_lun *lun)
@@ -33,28 +75,32 @@ uint16_t iscsip__disk_progress(const struct disk_lun *lun)
 
 static void job_next(struct disk_req *job);
 
-static void job_end(struct disk_req *job, bool ok)
+/* The command has its answer. */
+static void job_tell(struct disk_req *job, enum erase_end how)
+{
+	struct disk_req *r = job->partner;
+
+	job->partner = NULL;
+	if (!r)
+		return;
+	r->partner = NULL;
+	r->st.op = job->st.op;
+	r->st.error_offset = job->st.error_offset;
+	r->result = job->result;
+	r->phase = (uint8_t)how;
+	iscsip__disk_resume(r);
+}
+
+static void job_end(struct disk_req *job, enum erase_end how)
 {
 	struct disk_lun *lun = job->lun;
-	struct disk_req *r = job->partner;
-	bool sanitize = lun->gate & GATE_SANITIZE;
 
 	lun->gate &= ~(uint32_t)(GATE_SANITIZE | GATE_FORMAT);
-	if (sanitize && !ok) {
-		lun->gate |= GATE_SANITIZE_FAILED;
-		lun->sanitize_ause = (job->arg[2] & ERASE_AUSE) != 0;
-	}
 	disk_give(job);
 	job->cnt = 0;
 	job->step = NULL;
 	job->state = REQ_FREE;
-	job->partner = NULL;
-	if (r) {
-		r->partner = NULL;
-		r->result = job->result;
-		r->phase = ok;
-		iscsip__disk_resume(r);
-	}
+	job_tell(job, how);
 	if (lun->gate & GATE_REMOVED)
 		iscsip__disk_lun_check_gone(lun);
 }
@@ -64,7 +110,7 @@ static void job_stored(struct disk_req *job)
 	struct disk_lun *lun = job->lun;
 
 	if (job->result != ISCSIP_STORAGE_OK) {
-		job_end(job, false);
+		job_end(job, END_FAILED);
 		return;
 	}
 	job->pos += job->step_len ? job->step_len : job->len;
@@ -73,9 +119,29 @@ static void job_stored(struct disk_req *job)
 	iscsip__disk_yield(job);
 }
 
+static void job_cleared(struct disk_req *job)
+{
+	job_end(job, job->result == ISCSIP_STORAGE_OK ? END_GOOD : END_FAILED);
+}
+
+static void job_clears(struct disk_req *job)
+{
+	keep(job, 0, job_cleared);
+}
+
+/* All is erased, and stable; of a SANITIZE this is said when it is kept. */
 static void job_flushed(struct disk_req *job)
 {
-	job_end(job, job->result == ISCSIP_STORAGE_OK);
+	if (job->result != ISCSIP_STORAGE_OK) {
+		job_end(job, END_FAILED);
+	} else if (job->lun->gate & GATE_FORMAT) {
+		job_end(job, END_GOOD);
+	} else {
+		/* the pattern is no longer needed: its buffer is the one that the state is written into */
+		job->scratch = job->vec[0].base;
+		job->cnt = job->buffers = 0;
+		iscsip__disk_change(job, job_clears);
+	}
 }
 
 /* Complements the pattern before each further pass, where INVERT asks for it. */
@@ -126,16 +192,52 @@ static void job_next(struct disk_req *job)
 
 static void erase_waited(struct disk_req *r)
 {
-	if (r->phase)
+	if (r->phase == END_GOOD)
 		iscsip__disk_good(r);
+	else if (r->phase == END_REFUSED)
+		iscsip__disk_fail_storage(r);
 	else
 		iscsip__disk_fail(r, ISCSIP_SENSE_MEDIUM_ERROR,
 				  r->op->opcode == ISCSIP_SCSI_SANITIZE ? ISCSIP_ASC_SANITIZE_FAILED : ISCSIP_ASC_WRITE_ERROR);
 }
 
+static void job_begun(struct disk_req *job)
+{
+	/* nothing is erased before the unit's state says so */
+	if (job->result != ISCSIP_STORAGE_OK) {
+		job_end(job, END_REFUSED);
+		return;
+	}
+	if (job->scratch)
+		iscsip__disk_scratch_give(job);
+	if (job->phase)
+		job_tell(job, END_GOOD); /* IMMED: the rest is told by the unit */
+	job->step = job_next;
+	job->flags |= RQ_READY;
+}
+
+/* A state that EXIT FAILURE MODE cannot leave does not become one that it can. */
+static void job_keeps(struct disk_req *job)
+{
+	uint32_t was = job->lun->now.kept;
+	bool ause = job->arg[2] & ERASE_AUSE && (!(was & KEPT_SANITIZE) || was & KEPT_AUSE);
+
+	keep(job, KEPT_SANITIZE | (ause ? KEPT_AUSE : 0u), job_begun);
+}
+
+static void job_first(struct disk_req *job)
+{
+	if (job->lun->gate & GATE_SANITIZE) {
+		iscsip__disk_change(job, job_keeps);
+	} else {
+		job->result = ISCSIP_STORAGE_OK;
+		job_begun(job);
+	}
+}
+
 /*
- * The job begins: it takes the command's buffer, which holds the pattern, with it. The command answers now (IMMED) or
- * when the job has ended.
+ * The job begins: it takes the command's buffer, which holds the pattern, with it. The command answers when the job is
+ * certain to be done (IMMED), or when it has ended.
  */
 static void erase_begin(struct disk_req *r, uint8_t kind, uint32_t passes, bool invert, bool immed, uint32_t gate)
 {
@@ -149,24 +251,22 @@ static void erase_begin(struct disk_req *r, uint8_t kind, uint32_t passes, bool 
 	job->vec[0].len = r->disk->cfg.buffer_size & ~((size_t)(1u << lun->shift) - 1);
 	job->cnt = job->buffers = 1;
 	r->scratch = NULL;
+	disk_give(r); /* the parameter list: the job may need its buffer */
 	job->pos = 0;
 	job->len = disk_bytes(lun, lun->blocks);
 	job->arg[0] = kind;
 	job->arg[1] = passes;
 	job->arg[2] = r->cdb[1];
 	job->arg[3] = invert;
-	job->partner = immed ? NULL : r;
+	job->phase = immed;
+	job->partner = r;
 	lun->progress = 0;
 	lun->progress_of = job->len * passes;
-	lun->gate = (lun->gate & ~(uint32_t)GATE_SANITIZE_FAILED) | gate;
-	job->step = job_next;
-	if (immed) {
-		iscsip__disk_good(r);
-	} else {
-		r->partner = job;
-		r->step = erase_waited;
-		r->flags |= RQ_WAITING;
-	}
+	lun->gate |= gate;
+	job->step = job_first;
+	r->partner = job;
+	r->step = erase_waited;
+	r->flags |= RQ_WAITING;
 	iscsip__disk_drive(job);
 }
 
@@ -208,16 +308,24 @@ static void erase_given(struct disk_req *r)
 	erase_begin(r, r->op->sa, 1, false, r->cdb[1] & ERASE_IMMED, GATE_SANITIZE);
 }
 
-static void sanitize_exit(struct disk_req *r)
+static void exit_kept(struct disk_req *r)
 {
-	struct disk_lun *lun = r->lun;
+	if (r->result != ISCSIP_STORAGE_OK)
+		iscsip__disk_fail_storage(r);
+	else
+		iscsip__disk_good(r);
+}
 
-	if (lun->gate & GATE_SANITIZE_FAILED && !lun->sanitize_ause) {
+static void exit_judge(struct disk_req *r)
+{
+	uint32_t kept = r->lun->now.kept;
+
+	if (kept & KEPT_SANITIZE && !(kept & KEPT_AUSE))
 		iscsip__disk_fail_cdb(r, 1, 4);
-		return;
-	}
-	lun->gate &= ~(uint32_t)GATE_SANITIZE_FAILED;
-	iscsip__disk_good(r);
+	else if (kept)
+		keep(r, 0, exit_kept);
+	else
+		iscsip__disk_good(r);
 }
 
 void iscsip__disk_sanitize(struct disk_req *r)
@@ -229,7 +337,7 @@ void iscsip__disk_sanitize(struct disk_req *r)
 		if (len)
 			iscsip__disk_fail_cdb(r, 7, 7);
 		else if (r->op->sa == ERASE_EXIT_FAILURE)
-			sanitize_exit(r);
+			iscsip__disk_change(r, exit_judge);
 		else
 			iscsip__disk_collect(r, 0, true, erase_given);
 		return;

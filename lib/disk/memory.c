@@ -82,6 +82,14 @@ bool iscsip__disk_take_scratch(struct disk_req *r)
 	return true;
 }
 
+void iscsip__disk_scratch_give(struct disk_req *r)
+{
+	buffer_push(r->disk, r->scratch);
+	r->scratch = NULL;
+	if (r->disk->wait_head)
+		r->disk->kick = true;
+}
+
 /* Room for @bytes at r->sub, the scratch buffer first; false where not enough buffers are free. */
 bool iscsip__disk_sub_take(struct disk_req *r, uint64_t bytes)
 {

@@ -61,6 +61,9 @@ bool iscsip__disk_op_condition(const struct disk_lun *lun, const struct disk_op 
 		return false;
 	if (op->flags & OP_ERASE && lun->cfg.flags & ISCSIP_LUN_NO_SANITIZE)
 		return false;
+	/* the state of memory that goes with the disk needs no keeping */
+	if (op->flags & OP_KEEPS && !lun->ops->commit && !(lun->cfg.flags & ISCSIP_LUN_VOLATILE))
+		return false;
 	if (op->flags & OP_STPG && !(lun->disk->cfg.host && lun->disk->cfg.host->set_port_group))
 		return false;
 	return true;

@@ -331,8 +331,9 @@ struct rig_cmd *rig_run(struct rig *r, int nexus, uint32_t lun, const uint8_t *c
 
 static bool rig_touches(const struct rig_unit *u, const struct iscsip_storage_req *q)
 {
-	if (q->op == ISCSIP_STORAGE_COMMIT)
-		return u->fail != 0; /* its offset is no place on the medium */
+	/* the offset of a COMMIT is no place on the medium */
+	if (u->fail_commits || q->op == ISCSIP_STORAGE_COMMIT)
+		return u->fail && u->fail_commits && q->op == ISCSIP_STORAGE_COMMIT;
 	return u->fail && u->fail_at >= q->offset && (u->fail_at < q->offset + q->len || q->len == 0);
 }
 
@@ -506,7 +507,7 @@ static int unit_pin(void *user, uint64_t offset, uint64_t len, bool write, struc
 	struct rig_unit *u = user;
 
 	assert_true(offset <= u->size && len <= u->size - offset);
-	if (u->fail && u->fail_at >= offset && u->fail_at < offset + len)
+	if (u->fail && !u->fail_commits && u->fail_at >= offset && u->fail_at < offset + len)
 		return -(int)u->fail;
 	u->pins++;
 	return iscsip_ram_ops()->pin(&u->ram, offset, len, write, vec, max);

@@ -61,6 +61,7 @@ struct rig {
 		int saves, flushes, unmaps, zeroes, writes, reads, erases;
 		enum iscsip_storage_result fail; /* for requests that touch fail_at */
 		uint64_t fail_at;
+		bool fail_commits; /* `fail` is for what keeps state, and for nothing else */
 		int pins;      /* named and not yet given back */
 	} unit[4];
 	struct iscsip_storage_req *pending[RIG_PENDING];

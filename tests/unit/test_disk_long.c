@@ -472,6 +472,13 @@ static void a_sanitize_that_fails_leaves_the_unit_shut(void **state)
 	assert_check(rig_read(r, 1, 0, 1), ISCSIP_SENSE_MEDIUM_ERROR, ISCSIP_ASC_SANITIZE_FAILED);
 	assert_cdb_field(sanitize(r, 0x1f, NULL, 0), 1); /* AUSE was not set */
 	assert_check(sanitize(r, 0x21, list, 8), ISCSIP_SENSE_MEDIUM_ERROR, ISCSIP_ASC_SANITIZE_FAILED);
+	assert_cdb_field(sanitize(r, 0x1f, NULL, 0), 1); /* nor does one that sets it undo that */
+	r->unit[0].fail = 0;
+	assert_good(sanitize(r, 0x01, list, 8));
+	assert_good(rig_read(r, 1, 0, 1));
+	r->unit[0].fail = ISCSIP_STORAGE_IO_ERROR;
+	assert_check(sanitize(r, 0x21, list, 8), ISCSIP_SENSE_MEDIUM_ERROR, ISCSIP_ASC_SANITIZE_FAILED);
+	assert_check(rig_read(r, 1, 0, 1), ISCSIP_SENSE_MEDIUM_ERROR, ISCSIP_ASC_SANITIZE_FAILED);
 	assert_good(sanitize(r, 0x1f, NULL, 0));
 	assert_good(rig_read(r, 1, 0, 1));
 	r->unit[0].fail = 0;

@@ -644,6 +644,7 @@ static void aptpl_that_cannot_be_kept_is_refused_or_failed(void **state)
 
 	(void)state;
 	r->unit[0].fail = ISCSIP_STORAGE_IO_ERROR;
+	r->unit[0].fail_commits = true;
 	assert_check(prout(r, 0, IGNORE, 0, 0, 1, 0x01), ISCSIP_SENSE_MEDIUM_ERROR, ISCSIP_ASC_WRITE_ERROR);
 	r->unit[0].fail = 0;
 	r->unit[0].ops.commit = NULL;
