@@ -30,6 +30,7 @@ LIB_SRCS := \
 	lib/disk/erase.c \
 	lib/disk/exec.c \
 	lib/disk/inquiry.c \
+	lib/disk/late.c \
 	lib/disk/log.c \
 	lib/disk/lun.c \
 	lib/disk/medium.c \

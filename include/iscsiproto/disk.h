@@ -98,7 +98,9 @@ struct iscsip_storage_req {
  *
  * `read` and `write` may be NULL where `pin` always succeeds. The others may be NULL: what is missing is done with
  * the rest, or not offered to initiators at all (see each). Each request is answered by iscsip_storage_done(): inside
- * the call, or at any later time, in any order. Several members may be one function: `op` says what is asked.
+ * the call, or at any later time, in any order. No request is called back: a write whose command was aborted is still
+ * answered, and until then the disk asks for none of its bytes, so one that is never answered holds them back for ever.
+ * Several members may be one function: `op` says what is asked.
  * No function here may call into the disk but for iscsip_storage_done() (and see `commit`).
  */
 struct iscsip_storage_ops {

@@ -260,7 +260,9 @@ static void slot_abandon(struct disk_slot *slot, struct disk_lun *lun)
 {
 	struct disk_slot *limbo = disk_limbo(slot->disk);
 	struct disk_req *r, *next;
+	bool settling = slot->disk->settling;
 
+	slot->disk->settling = true;
 	for (r = lun->head; r; r = r->next) {
 		if (r->slot != slot)
 			continue;
@@ -268,6 +270,11 @@ static void slot_abandon(struct disk_slot *slot, struct disk_lun *lun)
 		r->itl = disk_itl_at(lun, limbo);
 		r->itl->count++;
 		r->flags &= ~(uint32_t)RQ_CHECKED;
+		if (r->state == REQ_PLACED) {
+			/* its turn never comes, but until the transport lets go of it its data may land */
+			r->flags |= RQ_ABORTED;
+			iscsip__disk_late_begin(r);
+		}
 	}
 	for (r = lun->head; r; r = next) {
 		next = r->next;
@@ -276,6 +283,7 @@ static void slot_abandon(struct disk_slot *slot, struct disk_lun *lun)
 			next = lun->head; /* whoever was next may be gone with it */
 		}
 	}
+	slot->disk->settling = settling;
 }
 
 void iscsip_disk_nexus_close(struct iscsip_disk_nexus *nexus)

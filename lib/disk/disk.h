@@ -219,6 +219,8 @@ enum disk_req_flag {
 	RQ_MEMORY = 0x20000, /* has taken buffers or scratch and not given them back */
 	RQ_WAIT_CHANGE = 0x40000, /* waits until no change of its unit's state is under way */
 	RQ_LOST = 0x80000,   /* its unit was removed: it ends with LOGICAL UNIT NOT SUPPORTED */
+	RQ_LATE = 0x100000,  /* aborted, and may still change the medium: stands in late_lun->late */
+	RQ_WAIT_LATE = 0x200000, /* waits at the storage's door for one of these */
 	RQ_UNSTABLE = 0x1000000 /* a loss of power would take what it wrote */
 };
 
@@ -242,6 +244,7 @@ struct disk_req {
 	disk_step *step;
 	struct disk_req *wait_next;   /* the queue for memory, of those that gave way, or of those that may go on */
 	struct disk_req *partner; /* the job that the command waits for; the command that the job serves */
+	struct disk_req *late_for; /* the late one that it waits for; NULL with RQ_WAIT_LATE: it may look again */
 	struct disk_lun *visited[2]; /* other units that EXTENDED COPY is at work on: source, destination */
 	uint8_t *scratch; /* one more buffer, or NULL */
 	uint64_t pos;     /* how far it has come, in bytes */
@@ -277,6 +280,11 @@ struct disk_req {
 	disk_step *flush_step;   /* what a flush is made for */
 	struct disk_lun *st_lun; /* whose storage has, or had, the last request */
 	uint32_t sync_no;        /* of its last FLUSH or FUA request: see stable.c */
+	disk_step *onward; /* what it goes on with when it has passed the storage's door */
+	struct disk_lun *late_lun; /* with RQ_LATE: the unit and the bytes that it may still change */
+	struct disk_req *late_next; /* of that unit's list */
+	struct disk_req *late_head, *late_tail; /* those that wait for it */
+	uint64_t late_off, late_len;
 	uint8_t sense[ISCSIP_SENSE_MAX];
 	uint8_t small[DISK_SMALL];
 };
@@ -315,6 +323,7 @@ struct disk_lun {
 	uint32_t dormant;
 	uint32_t foreign;   /* writes at work for commands of other units (EXTENDED COPY) */
 	uint32_t visitors;  /* commands of other units that read or write here */
+	struct disk_req *late;  /* aborted ones that may still change it */
 	struct disk_lun *kick_next; /* the list of units whose dormant commands may go on */
 	bool kicked;
 	struct disk_slot *aca;      /* the faulted nexus */
@@ -374,6 +383,7 @@ struct iscsip_disk {
 	uint32_t holders;     /* running requests that have buffers */
 	struct disk_req *wait_head, *wait_tail;   /* for memory */
 	struct disk_req *yield_head, *yield_tail; /* for iscsip_disk_work() */
+	struct disk_req *late_head, *late_tail;   /* whose wait for a late one is over */
 	struct disk_lun *kick_luns;
 	uint32_t quiet_waiters;  /* commands that wait until nothing is stuck */
 	struct iscsip_tmf *tmfs; /* to be answered when nothing is stuck; linked through `user` */
@@ -409,6 +419,7 @@ void iscsip__disk_kill(struct disk_req *r);
 void iscsip__disk_aborted(struct disk_req *r);
 void iscsip__disk_lose(struct disk_req *r);
 void iscsip__disk_unpin(struct disk_req *r);
+void iscsip__disk_unqueue(struct disk_req **head, struct disk_req **tail, struct disk_req *r);
 
 /* --- memory.c: buffers, data in and out ----------------------------------------------------------------------- */
 
@@ -485,6 +496,21 @@ static inline bool disk_syncs(const struct iscsip_storage_req *st)
 static inline bool disk_write_through(const struct disk_lun *lun)
 {
 	return !lun->mode.wce || lun->leaves_wce;
+}
+
+/* --- late.c: what aborted commands have left behind ------------------------------------------------------------- */
+
+void iscsip__disk_late_begin(struct disk_req *r);
+void iscsip__disk_late_end(struct disk_req *r);
+struct disk_req *iscsip__disk_late_over(struct disk_req *r, const struct disk_lun *lun, uint64_t off, uint64_t len);
+bool iscsip__disk_late_holds(struct disk_req *r, const struct disk_lun *lun, uint64_t off, uint64_t len, disk_step *again);
+bool iscsip__disk_late_again(struct disk_req *r);
+void iscsip__disk_late_unwait(struct disk_req *r);
+void iscsip__disk_late_settle(struct iscsip_disk *d);
+static inline bool disk_late_holds(struct disk_req *r, const struct disk_lun *lun, uint64_t off, uint64_t len,
+				   disk_step *again)
+{
+	return lun->late && iscsip__disk_late_holds(r, lun, off, len, again);
 }
 
 /* --- check.c: what may keep a command from running ------------------------------------------------------------ */

@@ -6,6 +6,9 @@
  * it names it, else the request's scratch buffer after a read. *store* puts bytes on the medium: by copying into the
  * storage's memory, or with a write. *flush* (stable.c) makes the medium stable. Each ends by calling a step of the request, at
  * once or later, with r->result telling how it went; an answer inside the call only marks the request READY.
+ *
+ * Here is the door that every way to the medium leads through: what overlaps the bytes of an aborted command that may
+ * still change them waits (late.c), and then comes here again with what stands in r->st.
  */
 #include "disk/disk.h"
 
@@ -42,11 +45,11 @@ static void submit_call(const struct iscsip_storage_ops *ops, void *user, struct
 	}
 }
 
-/* One request to the storage of @lun, which need not be the unit that the command was sent to (EXTENDED COPY). */
-void iscsip__disk_submit(struct disk_req *r, struct disk_lun *lun, uint8_t op, uint64_t off, uint64_t len,
-			 const struct iscsip_vec *vec, int cnt, uint8_t flags, disk_step *step)
+static void door_set(struct disk_req *r, struct disk_lun *lun, uint8_t op, uint64_t off, uint64_t len,
+		     const struct iscsip_vec *vec, int cnt, uint8_t flags)
 {
 	memset(&r->st, 0, sizeof r->st);
+	r->st_lun = lun;
 	r->st.op = op;
 	r->st.flags = flags;
 	r->st.offset = off;
@@ -54,7 +57,33 @@ void iscsip__disk_submit(struct disk_req *r, struct disk_lun *lun, uint8_t op, u
 	r->st.len = len;
 	r->st.vec = vec;
 	r->st.cnt = cnt;
-	r->st_lun = lun;
+}
+
+/* Whether the door is shut for what stands in r->st: @again comes later, and finds the step that was to follow in r->onward. */
+static bool door_shut(struct disk_req *r, disk_step *step, disk_step *again)
+{
+	/* no range is all of the unit */
+	if (r->st.op == ISCSIP_STORAGE_COMMIT ||
+	    !iscsip__disk_late_holds(r, r->st_lun, r->st.offset, r->st.len ? r->st.len : UINT64_MAX - r->st.offset, again))
+		return false;
+	r->onward = step;
+	return true;
+}
+
+static void submit_again(struct disk_req *r)
+{
+	const struct iscsip_storage_req st = r->st;
+
+	iscsip__disk_submit(r, r->st_lun, st.op, st.offset, st.len, st.vec, st.cnt, st.flags, r->onward);
+}
+
+/* One request to the storage of @lun, which need not be the unit that the command was sent to (EXTENDED COPY). */
+void iscsip__disk_submit(struct disk_req *r, struct disk_lun *lun, uint8_t op, uint64_t off, uint64_t len,
+			 const struct iscsip_vec *vec, int cnt, uint8_t flags, disk_step *step)
+{
+	door_set(r, lun, op, off, len, vec, cnt, flags);
+	if (lun->late && door_shut(r, step, submit_again))
+		return;
 	if (!iscsip__disk_sync_begin(r, lun)) {
 		iscsip__disk_at_once(r, DISK_FAILED, step);
 		return;
@@ -73,6 +102,10 @@ void iscsip_storage_done(struct iscsip_storage_req *req, enum iscsip_storage_res
 	r->result = (uint8_t)result;
 	if (disk_syncs(req))
 		iscsip__disk_sync_end(r);
+	if (r->flags & RQ_LATE)
+		iscsip__disk_late_end(r);
+	else if (r->st_lun->late && iscsip__disk_late_again(r) && door_shut(r, r->step, submit_again))
+		return;
 	if (r->flags & RQ_ABORTED)
 		d->kick = true;
 	if (req->op == ISCSIP_STORAGE_COMMIT)
@@ -112,7 +145,7 @@ bool iscsip__disk_pin_out(struct disk_req *r, uint64_t off, uint32_t len)
 	struct disk_lun *lun = r->lun;
 	int n;
 
-	if (!lun->ops->pin)
+	if (!lun->ops->pin || (lun->late && iscsip__disk_late_over(r, lun, off, len)))
 		return false;
 	n = lun->ops->pin(lun->user, off, len, true, r->vec, r->disk->cfg.max_pieces);
 	if (n <= 0)
@@ -128,16 +161,22 @@ bool iscsip__disk_pin_out(struct disk_req *r, uint64_t off, uint32_t len)
 	return true;
 }
 
+static void fetch_again(struct disk_req *r)
+{
+	iscsip__disk_fetch(r, r->st_lun, r->st.offset, r->st.len, r->onward);
+}
+
 /* Shows @len bytes from @off on, or the first r->step_len of them, at r->sub until iscsip__disk_fetched(). */
 void iscsip__disk_fetch(struct disk_req *r, struct disk_lun *lun, uint64_t off, uint64_t len, disk_step *step)
 {
 	int n = 0;
 
+	door_set(r, lun, ISCSIP_STORAGE_READ, off, len, NULL, 0, 0);
+	if (lun->late && door_shut(r, step, fetch_again))
+		return;
 	if (lun->ops->pin)
 		n = lun->ops->pin(lun->user, off, len, false, r->sub, r->disk->cfg.max_pieces);
 	if (n < 0) {
-		r->st.op = ISCSIP_STORAGE_READ;
-		r->st.error_offset = off;
 		iscsip__disk_at_once(r, -n, step);
 		return;
 	}
@@ -196,19 +235,28 @@ static int store_pinned(struct disk_lun *lun, uint64_t off, const struct iscsip_
 	return 1;
 }
 
+static void store_again(struct disk_req *r)
+{
+	const struct iscsip_storage_req st = r->st;
+
+	iscsip__disk_store(r, r->st_lun, st.offset, st.vec, st.cnt, st.len, st.flags, r->onward);
+}
+
 void iscsip__disk_store(struct disk_req *r, struct disk_lun *lun, uint64_t off, const struct iscsip_vec *vec, int cnt,
 			uint64_t len, uint8_t flags, disk_step *step)
 {
-	int rc = lun->gate & GATE_FAILED ? -(int)DISK_FAILED : store_pinned(lun, off, vec, cnt, len);
+	int rc;
 
+	door_set(r, lun, ISCSIP_STORAGE_WRITE, off, len, vec, cnt, flags);
+	if (lun->late && door_shut(r, step, store_again))
+		return;
+	rc = lun->gate & GATE_FAILED ? -(int)DISK_FAILED : store_pinned(lun, off, vec, cnt, len);
 	if (rc == 0 && lun->ops->write) {
 		iscsip__disk_submit(r, lun, ISCSIP_STORAGE_WRITE, off, len, vec, cnt, flags, step);
 		return;
 	}
 	if (rc > 0 && lun->ops->flush)
 		r->flags |= RQ_UNSTABLE;
-	r->st.op = ISCSIP_STORAGE_WRITE;
-	r->st.error_offset = off;
 	iscsip__disk_at_once(r, rc > 0 ? ISCSIP_STORAGE_OK : rc < 0 ? -rc : ISCSIP_STORAGE_HARDWARE, step);
 }
 

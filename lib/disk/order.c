@@ -11,6 +11,9 @@
  * A command whose data has landed in the medium already (RQ_PINNED) never waits: it was let in when nothing stood
  * against it. So whoever waits, waits for commands that need nothing but storage and transport to end.
  *
+ * An aborted command is out of the task set at once, whatever still works for it: what that may change is kept in
+ * order by the storage's door (late.c).
+ *
  * lun->order counts reasons to look: it is 0 where only SIMPLE commands are about, and starting one costs a test.
  */
 #include "disk/disk.h"
@@ -102,7 +105,7 @@ static bool order_overlap(struct disk_req *a, struct disk_req *b)
 
 static bool order_live(const struct disk_req *q)
 {
-	return q->state == REQ_RUN || q->state == REQ_DORMANT;
+	return (q->state == REQ_RUN || q->state == REQ_DORMANT) && !disk_gone(q);
 }
 
 /* Whether @q, older or younger, holds @r back. */
@@ -110,6 +113,8 @@ static bool order_holds(struct disk_req *q, struct disk_req *r, bool older)
 {
 	bool at_work = q->state == REQ_RUN || q->flags & (RQ_PINNED | RQ_PIN_READ);
 
+	if (disk_gone(q))
+		return false;
 	if (order_live(q)) {
 		if (r->attr == ISCSIP_ATTR_ORDERED && older)
 			return true;

@@ -8,7 +8,7 @@
  *
  *   - a record that is not FREE stands in the list of its unit (if it has one) and is counted in lun->open;
  *   - at most one storage request is out for a record; the command is not completed before it is answered, so that
- *     neither memory nor medium changes behind a finished command's back;
+ *     neither memory nor medium changes behind a finished command's back (what aborted ones leave behind: late.c);
  *   - barriers, atomics, dormant of the unit and holders of the disk count records in these conditions.
  *
  * A step may finish its request, and the transport may free it before that call returns; disk_drive() therefore keeps
@@ -47,6 +47,7 @@ static void req_reset(struct disk_req *r)
 	r->step = NULL;
 	r->wait_next = NULL;
 	r->partner = NULL;
+	r->late_for = NULL;
 	r->visited[0] = r->visited[1] = NULL;
 	r->scratch = NULL;
 	r->pos = 0;
@@ -110,6 +111,8 @@ void iscsip__disk_unpin(struct disk_req *r)
 	if (lun->ops->unpin)
 		lun->ops->unpin(lun->user, r->pin_off, r->pin_len, (r->flags & RQ_PINNED) != 0);
 	r->flags &= ~(uint32_t)(RQ_PINNED | RQ_PIN_READ);
+	if (r->flags & RQ_LATE)
+		iscsip__disk_late_end(r);
 }
 
 /* The transport no longer knows the command: everything that it held goes back. */
@@ -215,7 +218,7 @@ bool iscsip_disk_work(struct iscsip_disk *d)
 }
 
 /* Takes a request out of the middle of a queue. */
-static void unqueue(struct disk_req **head, struct disk_req **tail, struct disk_req *r)
+void iscsip__disk_unqueue(struct disk_req **head, struct disk_req **tail, struct disk_req *r)
 {
 	struct disk_req *q, *before = NULL;
 
@@ -243,12 +246,14 @@ static void give_up(struct disk_req *r)
 	}
 	if (r->state != REQ_RUN || r->flags & (RQ_STORAGE | RQ_GO))
 		return;
+	if (r->flags & RQ_WAIT_LATE)
+		iscsip__disk_late_unwait(r);
 	if (r->flags & RQ_WAIT_MEMORY)
-		unqueue(&d->wait_head, &d->wait_tail, r);
+		iscsip__disk_unqueue(&d->wait_head, &d->wait_tail, r);
 	if (r->flags & RQ_YIELD)
-		unqueue(&d->yield_head, &d->yield_tail, r);
+		iscsip__disk_unqueue(&d->yield_head, &d->yield_tail, r);
 	if (r->flags & RQ_WAIT_CHANGE)
-		unqueue(&r->lun->change_head, &r->lun->change_tail, r);
+		iscsip__disk_unqueue(&r->lun->change_head, &r->lun->change_tail, r);
 	if (r->flags & RQ_WAIT_QUIET)
 		d->quiet_waiters--;
 	if (r->partner)
@@ -262,6 +267,9 @@ static void give_up(struct disk_req *r)
 void iscsip__disk_aborted(struct disk_req *r)
 {
 	r->flags |= RQ_ABORTED;
+	iscsip__disk_late_begin(r);
+	if (r->lun && r->lun->dormant)
+		iscsip__disk_order_kick(r->lun);
 	give_up(r);
 }
 
@@ -316,6 +324,8 @@ void iscsip__disk_settle(struct iscsip_disk *d)
 	d->settling = true;
 	while (d->kick) {
 		d->kick = false;
+		if (d->late_head)
+			iscsip__disk_late_settle(d);
 		iscsip__disk_serve_memory(d);
 		while ((lun = d->kick_luns) != NULL) {
 			d->kick_luns = lun->kick_next;

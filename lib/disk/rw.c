@@ -108,6 +108,8 @@ static void read_next(struct disk_req *r)
 		iscsip__disk_unpin(r);
 	disk_give(r);
 	r->pin_off = disk_bytes(lun, r->lba) + r->pos;
+	if (disk_late_holds(r, lun, r->pin_off, r->len - r->pos, read_next))
+		return;
 	if (lun->ops->pin)
 		n = lun->ops->pin(lun->user, r->pin_off, r->len - r->pos, false, r->vec, r->disk->cfg.max_pieces);
 	if (n > 0)
@@ -168,7 +170,14 @@ static uint8_t write_flags(const struct disk_req *r)
 static void write_landed(struct disk_req *r)
 {
 	if (r->flags & RQ_PINNED) {
+		bool spoilt = r->lun->late && iscsip__disk_late_over(r, r->lun, r->pin_off, r->take);
+
 		iscsip__disk_unpin(r);
+		if (spoilt) {
+			/* data of an aborted command lands in the same blocks: whose bytes will stand there nobody knows */
+			iscsip__disk_fail(r, ISCSIP_SENSE_ABORTED_COMMAND, ISCSIP_ASC_INTERNAL_FAILURE);
+			return;
+		}
 		if (r->lun->ops->flush)
 			r->flags |= RQ_UNSTABLE;
 		/* it was let in before the unit failed, and its bytes may be among the lost */
@@ -259,6 +268,9 @@ void iscsip__disk_write(struct disk_req *r)
 		write_part(r, take);
 		return;
 	}
+	if (!(r->flags & RQ_BUFFER) && r->lun->ops->pin &&
+	    disk_late_holds(r, r->lun, disk_bytes(r->lun, r->lba), take, iscsip__disk_write))
+		return;
 	if (!(r->flags & RQ_BUFFER) && iscsip__disk_pin_out(r, disk_bytes(r->lun, r->lba), take) &&
 	    !iscsip__disk_name_buffer(r, take, false)) {
 		iscsip__disk_unpin(r);

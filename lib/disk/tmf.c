@@ -12,12 +12,7 @@
 /* Whether an aborted command may still change the medium. */
 bool iscsip__disk_lun_stuck(const struct disk_lun *lun)
 {
-	const struct disk_req *r;
-
-	for (r = lun->head; r; r = r->next)
-		if (r->flags & RQ_ABORTED && r->flags & (RQ_STORAGE | RQ_PINNED))
-			return true;
-	return false;
+	return lun->late != NULL;
 }
 
 static struct disk_lun *tmf_lun(const struct iscsip_disk *d, uint64_t lun)
@@ -73,8 +68,12 @@ static void tmf_answer_quiet(struct iscsip_disk *d, struct iscsip_tmf *tmf)
 /* Every command of the unit but those of @but is aborted; their initiators learn it by @ua where that is not UA_KINDS. */
 static void tmf_clear(struct disk_lun *lun, const struct disk_slot *but, enum disk_ua ua)
 {
+	struct iscsip_disk *d = lun->disk;
 	struct disk_req *r, *next;
+	bool settling = d->settling;
 
+	/* no command that waits goes on because another is aborted: it is one of them */
+	d->settling = true;
 	for (r = lun->head; r; r = next) {
 		next = r->next;
 		if ((r->state != REQ_RUN && r->state != REQ_DORMANT) || r->flags & RQ_ABORTED || r->slot == but)
@@ -84,6 +83,7 @@ static void tmf_clear(struct disk_lun *lun, const struct disk_slot *but, enum di
 		iscsip__disk_kill(r);
 		next = lun->head; /* whoever was next may be gone with it */
 	}
+	d->settling = settling;
 }
 
 /* SAM-5 6.3.3, SBC-3 4.16: parameters as they were, reservations of SPC-2 gone, persistent ones kept; SANITIZE goes on. */

@@ -4,8 +4,9 @@
  * raw; data moves, storage answers in any order and with any result, initiators abort, log out and in, send task
  * management, the host resizes, protects, ejects, removes units.
  *
- * What must hold in any case: storage is asked for whole blocks within the capacity and never twice at once for a command;
- * buffers are as long as the initiator's data; data-in is given in one order; each command that was executed is completed
+ * What must hold in any case: storage is asked for whole blocks within the capacity and never twice at once for a
+ * command, nor for bytes that it still has a write of a command for that was given up; buffers are as long as the
+ * initiator's data; data-in is given in one order; each command that was executed is completed
  * exactly once, and in the end, when everything has been answered, everything has been given back.
  *
  * In the comparing play commands run one after the other, and a reference predicts each: an array of bytes and the
@@ -325,6 +326,26 @@ static void u_serve(struct wunit *u, struct iscsip_storage_req *q)
 	}
 }
 
+static bool u_writes(uint8_t op)
+{
+	return op == ISCSIP_STORAGE_WRITE || op == ISCSIP_STORAGE_UNMAP || op == ISCSIP_STORAGE_WRITE_ZEROES;
+}
+
+/* A write belongs to its moment: nobody comes to bytes that the storage has a write of, if that one was given up. */
+static void u_look_late(const struct wunit *u, uint64_t offset, uint64_t len)
+{
+	const struct world *w = u->w;
+	int i;
+
+	for (i = 0; i < w->pending_cnt; i++) {
+		const struct iscsip_storage_req *q = w->pending[i];
+		const struct disk_req *r = (const struct disk_req *)(const void *)q;
+
+		if (q->user[0] == u && u_writes(q->op) && !(r->flags & RQ_JOB) && r->cmd->flags & ISCSIP_CMD_ABORTED)
+			MUST(offset + len <= q->offset || q->offset + q->len <= offset);
+	}
+}
+
 static void u_request(void *user, struct iscsip_storage_req *q)
 {
 	struct wunit *u = user;
@@ -336,6 +357,8 @@ static void u_request(void *user, struct iscsip_storage_req *q)
 		     q->len % w->block == 0);
 	for (i = 0; i < w->pending_cnt; i++)
 		MUST(w->pending[i] != q);
+	if (q->op != ISCSIP_STORAGE_COMMIT)
+		u_look_late(u, q->offset, q->len ? q->len : u->size - q->offset);
 	q->user[0] = u;
 	if (u->backing == 2) {
 		MUST(w->pending_cnt < PENDING);
@@ -365,6 +388,7 @@ static int u_pin(void *user, uint64_t offset, uint64_t len, bool write, struct i
 
 	(void)write;
 	MUST(u->there && offset <= u->size && len <= u->size - offset && len > 0 && max >= 1);
+	u_look_late(u, offset, len);
 	u->pins++;
 	if (u->w->cfg.max_pieces & 1) {
 		for (; n < max && len > 0; n++) {
@@ -404,6 +428,7 @@ static int u_pin_cached(void *user, uint64_t offset, uint64_t len, bool write, s
 	u->asked = u->asked * 1664525u + 1013904223u;
 	if (write || u->asked >> 30 == 0)
 		return 0;
+	u_look_late(u, offset, len);
 	if (u->asked >> 30 == 1)
 		blocks = 1;
 	else if (u->asked >> 30 == 2 && blocks > 1)
@@ -469,7 +494,8 @@ static void w_login(struct world *w, int n)
 	MUST(iscsip_disk_nexus_open(w->disk, &w->nexus[n], id, len, 1) == ISCSIP_OK);
 }
 
-static void w_setup(struct world *w, const uint8_t *data, size_t size)
+/* @backing: that of unit 0; negative: as the bytes say. */
+static void w_setup(struct world *w, const uint8_t *data, size_t size, int backing)
 {
 	uint8_t a, b;
 	size_t n;
@@ -505,7 +531,7 @@ static void w_setup(struct world *w, const uint8_t *data, size_t size)
 	w->mem = malloc(n);
 	MUST(iscsip_disk_init(&w->disk, w->mem, n, &w->cfg) == ISCSIP_OK);
 	for (i = 0; i < 2; i++) {
-		w->unit[i].backing = a % 3;
+		w->unit[i].backing = backing < 0 ? a % 3 : backing;
 		w->unit[i].cached = (a & 4) != 0;
 		w->unit[i].bytes = calloc(BLOCKS, w->block);
 		MUST(w_unit_add(w, i) == ISCSIP_OK);
@@ -579,6 +605,7 @@ static void w_end(struct world *w)
 		MUST(!w->cmd[i].used);
 	MUST(!w->tmf_open && !iscsip_disk_busy(w->disk));
 	MUST(w->disk->buffers_free == w->cfg.buffer_count && w->disk->holders == 0 && w->disk->open == 0);
+	MUST(!w->disk->late_head && !w->disk->luns[0].late && !w->disk->luns[1].late);
 	MUST(!w->disk->wait_head && !w->disk->yield_head && !w->disk->quiet_waiters);
 	for (i = 0; i < 2; i++) {
 		const struct disk_lun *lun = &w->disk->luns[i];
@@ -842,9 +869,138 @@ void disk_world_play(const uint8_t *data, size_t size)
 {
 	static struct world w;
 
-	w_setup(&w, data, size);
+	w_setup(&w, data, size, -1);
 	while (w.p < w.end)
 		play_operation(&w);
+	w_end(&w);
+}
+
+/* --- late storage ---------------------------------------------------------------------------------------------- */
+
+enum {
+	WRITES = 1024,
+	LATE_BLOCKS = 8
+};
+
+/* What became of each write, and when; its number stands in the blocks. Number 0 is the medium as it was. */
+struct moment {
+	uint32_t lba, blocks, began, ended; /* ended 0: it goes on */
+	bool good;
+};
+
+static struct {
+	struct moment write[WRITES];
+	uint32_t writes, now;
+	uint32_t of_cmd[CMDS]; /* write number; 0: a read */
+	uint32_t began[CMDS];
+} late;
+
+/* The bytes of a write that was over before another one began, which was answered before @by, must not stand over it. */
+static void late_look(uint32_t lba, uint32_t number, uint32_t by)
+{
+	const struct moment *there = &late.write[number];
+	uint32_t i;
+
+	for (i = 1; i < late.writes; i++) {
+		const struct moment *m = &late.write[i];
+
+		if (m->good && m->ended < by && lba >= m->lba && lba - m->lba < m->blocks && there->ended)
+			MUST(m->began < there->ended || i == number);
+	}
+}
+
+static void late_begin(struct world *w, int slot, uint8_t how)
+{
+	uint32_t lba = how % LATE_BLOCKS, n = 1 + take8(w) % (LATE_BLOCKS - lba), i;
+	bool write = how & 0x40 && late.writes < WRITES;
+	uint8_t cdb[16] = { 0 };
+	struct wcmd *c;
+
+	(void)iscsip_cdb_rw(cdb, write ? ISCSIP_CDB_WRITE : ISCSIP_CDB_READ, lba, n, 0);
+	for (i = 0; i < n; i++)
+		store_be32(play_data + (size_t)i * w->block, late.writes);
+	c = w_begin(w, slot, how >> 7, 0, cdb, play_data, write ? n * w->block : 0, write ? 0 : n * w->block,
+		    how & 0x20 ? ISCSIP_ATTR_SIMPLE : ISCSIP_ATTR_ORDERED);
+	late.of_cmd[slot] = write ? late.writes : 0;
+	late.began[slot] = ++late.now;
+	if (write)
+		late.write[late.writes++] = (struct moment){ lba, n, late.now, 0, false };
+	w_place(c, how & 0x10 ? c->cmd.out_len : 0);
+	w_exec(c);
+}
+
+/* Which commands are over since the last look, and whether what reads gave is in order. */
+static void late_note(struct world *w, uint32_t *open)
+{
+	uint32_t slot, i;
+
+	late.now++;
+	for (slot = 0; slot < CMDS; slot++) {
+		struct wcmd *c = &w->cmd[slot];
+		struct moment *m = &late.write[late.of_cmd[slot]];
+		bool gone = c->cmd.flags & ISCSIP_CMD_ABORTED;
+
+		if (!(*open >> slot & 1) || !(c->completed || gone))
+			continue;
+		*open &= ~(1u << slot);
+		if (late.of_cmd[slot]) {
+			m->ended = late.now;
+			m->good = !gone && c->status == ISCSIP_STATUS_GOOD;
+		}
+		for (i = 0; !late.of_cmd[slot] && !gone && c->status == ISCSIP_STATUS_GOOD && i < c->in_done / w->block; i++)
+			late_look(c->cdb[5] + i, load_be32(c->in + (size_t)i * w->block), late.began[slot]);
+	}
+}
+
+static void late_operation(struct world *w, uint32_t *open)
+{
+	uint8_t op = take8(w), which = op >> 4;
+	int slot = free_slot(w);
+
+	if (op % 16 < 7 && slot >= 0) {
+		*open |= 1u << slot;
+		late_begin(w, slot, take8(w));
+	} else if (op % 16 < 10) {
+		if (w->cmd[which].used && !w->cmd[which].completed)
+			w_step(&w->cmd[which]);
+	} else if (op % 16 < 12 && w->pending_cnt) {
+		u_answer(w, which % w->pending_cnt, ISCSIP_STORAGE_OK);
+	} else if (op % 16 < 15) {
+		if (w->cmd[which].used && !w->cmd[which].completed)
+			w_abort(&w->cmd[which].cmd);
+	} else {
+		iscsip_disk_nexus_close(&w->nexus[which & 1]);
+		w_login(w, which & 1);
+		w->disk->luns[0].itls[((struct disk_slot *)w->nexus[which & 1].priv[0])->index].ua = 0;
+	}
+}
+
+void disk_world_late(const uint8_t *data, size_t size)
+{
+	static struct world w;
+	uint32_t open = 0, i;
+	int k;
+
+	w_setup(&w, data, size, 2);
+	memset(&late, 0, sizeof late);
+	late.writes = 1;
+	for (k = 0; k < 2; k++)
+		w.disk->luns[0].itls[((struct disk_slot *)w.nexus[k].priv[0])->index].ua = 0;
+	while (w.p < w.end) {
+		late_operation(&w, &open);
+		late_note(&w, &open);
+		/* those that are over go when they have been looked at */
+		for (k = 0; k < CMDS; k++)
+			if (w.cmd[k].used && w.cmd[k].completed && !(open >> k & 1))
+				w_free(&w.cmd[k]);
+	}
+	for (i = 0; i < CMDS; i++)
+		if (open >> i & 1 && late.of_cmd[i])
+			late.write[late.of_cmd[i]].ended = UINT32_MAX;
+	while (w.pending_cnt)
+		u_answer(&w, 0, ISCSIP_STORAGE_OK);
+	for (i = 0; i < LATE_BLOCKS; i++)
+		late_look(i, load_be32(w.unit[0].bytes + (size_t)i * w.block), late.now + 1);
 	w_end(&w);
 }
 
@@ -1262,7 +1418,7 @@ void disk_world_compare(const uint8_t *data, size_t size)
 	struct model m;
 	uint64_t i;
 
-	w_setup(&w, data, size);
+	w_setup(&w, data, size, -1);
 	memset(&m, 0, sizeof m);
 	m.block = w.block;
 	m.blocks = BLOCKS;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The disk against a reference: random mixes of commands, replayed against an array and the rules (disk_world.c), over
- * every kind of storage, with buffers scarce and plenty; and random storms of everything that can happen to a disk at once. The
- * numbers are made here, so a failure comes back.
+ * every kind of storage, with buffers scarce and plenty; random storms of everything that can happen to a disk at once; and
+ * random schedules of late storage. The numbers are made here, so a failure comes back.
  */
 #include <stdarg.h>
 #include <setjmp.h>
@@ -53,11 +53,18 @@ static void whatever_happens_every_command_ends_and_everything_comes_back(void *
 	play_many(disk_world_play, 3000, 2000);
 }
 
+static void no_write_lands_over_a_newer_one_that_was_answered(void **state)
+{
+	(void)state;
+	play_many(disk_world_late, 2000, 1500);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_command_does_what_the_reference_does),
 		cmocka_unit_test(whatever_happens_every_command_ends_and_everything_comes_back),
+		cmocka_unit_test(no_write_lands_over_a_newer_one_that_was_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
