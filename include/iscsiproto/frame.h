@@ -279,7 +279,8 @@ struct iscsip_frame_result {
 	bool refused;       /**< The target opened no exchange for it (TASK SET FULL, BUSY): it was not executed. */
 	uint16_t sense_len; /**< Bytes at `sense`: #ISCSIP_FRAME_SENSE_LEN or 0. */
 	uint8_t sense[16];  /**< The first 16 bytes of fixed-format sense data. */
-	uint32_t moved;     /**< Bytes of data that landed (read) or were put into frames (write); 0 where it was refused. */
+	uint32_t moved;     /**< Bytes of data that landed (read) or that the transport took in whole frames (write), as far as
+	                         iscsip_frame_conn_tx_done() told before it was closed; 0 where it was refused. */
 	uint32_t residual;  /**< Bytes of in_len or out_len that were not moved. */
 };
 
@@ -348,7 +349,7 @@ ISCSIP_API int iscsip_frame_initiator_init(struct iscsip_frame_conn **out, void 
  * An exchange cannot be taken back: the protocol has no abort. A host that needs its memory closes the transport.
  * @param[in,out] c an initiator connection. @param[in,out] x the exchange; the library's until `done`. @param[in] now the time.
  * @retval ISCSIP_OK taken. @retval ISCSIP_EAGAIN limits.max_exchanges are open.
- * @retval ISCSIP_EINVAL data both ways, or a vector shorter than its length.
+ * @retval ISCSIP_EINVAL data both ways, a vector shorter than its length, or an exchange that is under way.
  * @retval ISCSIP_ESTATE a target connection, or iscsip_frame_conn_close() was called.
  * @return Otherwise the error that ended the connection.
  */

@@ -10,7 +10,8 @@
  * walks over in_vec as XFERs land; for a write, over out_vec as XFERs are made.
  *
  * Invariants: grant > 0 only in OPEN of a write, and then the exchange is in a queue; made <= in_len or out_len;
- * in_flight counts the frames made of it that the transport may still read. `done` is called once for each submit.
+ * in_flight counts the frames made of it that the transport may still read. `done` is called once for each submit. When the
+ * transport is gone, `made` is what it took.
  */
 #include "frame/frame.h"
 
@@ -152,7 +153,8 @@ int iscsip_frame_submit(struct iscsip_frame_conn *c, struct iscsip_frame_exchang
 		return c->error.code;
 	if (c->state != FRAME_RUNNING)
 		return ISCSIP_ESTATE;
-	err = frame_check_exchange(x);
+	/* its memory is in use, and its place in the queues */
+	err = x->state == FRAME_X_IDLE ? frame_check_exchange(x) : ISCSIP_EINVAL;
 	if (err)
 		return err;
 	if (c->open == c->cfg->limits.max_exchanges)
@@ -223,6 +225,9 @@ static void frame_initiator_gone(struct iscsip_frame_conn *c, struct tx_unit *u)
 {
 	struct iscsip_frame_exchange *x = u->owner;
 
+	/* what the transport did not take in whole was not moved, whatever a completion says; a refusal has it at none already */
+	if (c->state == FRAME_CLOSED && u->cut && !x->result.refused)
+		x->made -= u->payload_len;
 	x->in_flight--;
 	if (x->state == FRAME_X_ENDED && x->in_flight == 0)
 		frame_give_back(frame_initiator_of(c), x);

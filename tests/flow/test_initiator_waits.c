@@ -606,6 +606,156 @@ static void a_logout_lets_the_input_of_every_connection_go_on(void **state)
 	end_two();
 }
 
+/* --- every state in which something is owed ends by itself --- */
+
+static void owe_login(void)
+{
+	it_init(&R);
+	it_open(&R);
+}
+
+static void owe_request(void)
+{
+	begin();
+	assert_int_equal(iscsip_initiator_tmf(R.s, ISCSIP_TMF_CLEAR_ACA, 0, NULL, &R, R.now), ISCSIP_OK);
+}
+
+static struct it_task owed;
+
+static void owe_abort(void)
+{
+	begin();
+	plain(&owed);
+	issue(&owed);
+	assert_int_equal(iscsip_initiator_abort(R.s, &owed.t, R.now), ISCSIP_OK);
+}
+
+static void owe_abort_behind_request(void)
+{
+	begin();
+	plain(&owed);
+	issue(&owed);
+	assert_int_equal(iscsip_initiator_tmf(R.s, ISCSIP_TMF_ABORT_TASK_SET, 0, NULL, &R, R.now), ISCSIP_OK);
+	assert_int_equal(iscsip_initiator_abort(R.s, &owed.t, R.now), ISCSIP_OK);
+}
+
+static void owe_request_behind_abort(void)
+{
+	owe_abort();
+	assert_int_equal(iscsip_initiator_tmf(R.s, ISCSIP_TMF_CLEAR_ACA, 0, NULL, &R, R.now), ISCSIP_OK);
+}
+
+static void owe_task_with_a_limit(void)
+{
+	begin();
+	plain(&owed);
+	owed.t.timeout_ms = 500;
+	issue(&owed);
+}
+
+static void owe_ping(void)
+{
+	begin();
+	assert_int_equal(iscsip_initiator_ping(R.c, NULL, 0, NULL, R.now), ISCSIP_OK);
+}
+
+static void owe_text(void)
+{
+	begin();
+	assert_int_equal(iscsip_initiator_text(R.c, TEXT, sizeof TEXT, &R, R.now), ISCSIP_OK);
+}
+
+static void owe_ping_behind_text(void)
+{
+	owe_text();
+	assert_int_equal(iscsip_initiator_ping(R.c, NULL, 0, NULL, R.now), ISCSIP_OK);
+}
+
+static void owe_text_behind_ping(void)
+{
+	owe_ping();
+	assert_int_equal(iscsip_initiator_text(R.c, TEXT, sizeof TEXT, &R, R.now), ISCSIP_OK);
+}
+
+static void owe_rest_of_text(void)
+{
+	struct iscsip_pdu p;
+
+	begin();
+	ask_text();
+	p = it_pdu(ISCSIP_OP_TEXT_RESPONSE, R.got.h.itt);
+	p.final = false;
+	p.text_response.ttt = 5;
+	it_give(&R, &p, TEXT, sizeof TEXT);
+}
+
+static void owe_negotiation(void)
+{
+	struct iscsip_pdu p = it_pdu(ISCSIP_OP_ASYNC, ISCSIP_TAG_NONE);
+
+	begin();
+	p.async.event = ISCSIP_ASYNC_NEGOTIATE;
+	p.async.param3 = 5;
+	it_give(&R, &p, NULL, 0);
+}
+
+static void owe_logout(void)
+{
+	begin();
+	assert_int_equal(iscsip_initiator_logout(R.c, ISCSIP_LOGOUT_SESSION, 0, R.now), ISCSIP_OK);
+}
+
+static void owe_logout_of_another(void)
+{
+	begin();
+	assert_int_equal(iscsip_initiator_logout(R.c, ISCSIP_LOGOUT_CONNECTION, 77, R.now), ISCSIP_OK);
+}
+
+static void owe_abort_in_logout(void)
+{
+	owe_abort();
+	assert_int_equal(iscsip_initiator_logout(R.c, ISCSIP_LOGOUT_SESSION, 0, R.now), ISCSIP_OK);
+}
+
+static void owe_life(void)
+{
+	silence();
+}
+
+static void owe_life_while_held(void)
+{
+	struct iscsip_pdu p = it_pdu(ISCSIP_OP_NOP_IN, ISCSIP_TAG_NONE);
+	int i;
+
+	silence();
+	for (i = 0; i < 8; i++) {
+		p.nop_in.ttt = (uint32_t)i;
+		it_give(&R, &p, NULL, 0);
+	}
+}
+
+/* The target is silent, and the transport takes everything, or nothing. */
+static void whatever_is_owed_has_an_end(void **state)
+{
+	static void (*const owe[])(void) = {
+		owe_login, owe_request, owe_abort, owe_abort_behind_request, owe_request_behind_abort, owe_task_with_a_limit,
+		owe_ping, owe_text, owe_ping_behind_text, owe_text_behind_ping, owe_rest_of_text, owe_negotiation, owe_logout,
+		owe_logout_of_another, owe_abort_in_logout, owe_life, owe_life_while_held,
+	};
+	unsigned i;
+	int sends;
+
+	(void)state;
+	for (i = 0; i < sizeof owe / sizeof owe[0]; i++)
+		for (sends = 0; sends < 2; sends++) {
+			memset(&owed, 0, sizeof owed);
+			owe[i]();
+			assert_true(time_to_the_end(sends) <= 15000);
+			assert_true(iscsip_conn_want(R.c) & ISCSIP_WANT_CLOSE);
+			it_end(&R);
+		}
+}
+
 /* --- wake-ups --- */
 
 static int door;
@@ -717,6 +867,7 @@ int main(void)
 		cmocka_unit_test(an_abort_on_a_connection_that_logs_out_holds_up_no_other),
 		cmocka_unit_test(events_after_a_logout_request_do_not_hold_its_answer),
 		cmocka_unit_test(a_logout_lets_the_input_of_every_connection_go_on),
+		cmocka_unit_test(whatever_is_owed_has_an_end),
 		cmocka_unit_test(a_wake_comes_again_after_any_door),
 		cmocka_unit_test(a_wake_is_told_once_until_a_door_is_passed),
 	};
