@@ -139,6 +139,10 @@ class Initiator(Peer):
         elif pdu.opcode in (TASK_RESPONSE, ASYNC):
             self.others.append(pdu)
 
+    def send(self, raw):
+        with contextlib.suppress(ConnectionError):  # of a target that is gone, what it still said is read first
+            super().send(raw)
+
     def read(self, n):  # what poll() has taken from the socket comes first
         while len(self.buffer) < n:
             more = self.socket.recv(1 << 18)

@@ -430,6 +430,7 @@ def foreign():
     expect(path not in open(f"/proc/{server.process.pid}/maps").read(), "it is mapped")
     with client(server) as peer:
         same(peer, mirror, 0, 2048)
+    server.stop()  # nobody writes a file that somebody only reads
     server = suite.serve("--target", TARGET, "--lun", f"0=file:{path}")
     expect(path in open(f"/proc/{server.process.pid}/maps").read(), "it is not mapped where it may be written")
 

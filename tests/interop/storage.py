@@ -128,6 +128,35 @@ def hup_hangs():
         working(initiator)
 
 
+@suite.test("a target whose medium hangs ends at SIGTERM all the same")
+def ends():
+    medium = Medium(suite)
+    server = Tool(suite, "--lun", f"0=file:{image('bad')}", medium=medium)
+    initiator = Initiator(server)
+    medium.rule(WRITE | SYNC, delay_ms=60000, name="bad")
+    for n in range(20):
+        initiator.submit(write(n * 8, 8, n % 2 == 0), data=blocks(n * 8, 8, 1))
+    initiator.poll(0.5)
+    server.stop()
+
+
+@suite.test("writing through takes a descriptor for each thread of the share, and no more")
+def descriptors():
+    medium = Medium(suite)
+    server = Tool(suite, "--lun", f"0=file:{image('bad')}", medium=medium)
+    many = [Initiator(server, name=f"iqn.2026-11.org.example:i{n}") for n in range(3)]
+    before = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+    medium.rule(WRITE, delay_ms=50, name="bad")
+    tags = []
+    for n in range(60):
+        initiator = many[n % 3]
+        tags.append((initiator, initiator.submit(write(n * 8, 8, True), data=blocks(n * 8, 8, 1))))
+    for initiator, tag in tags:
+        expect(initiator.wait(tag)[0] == GOOD, "FUA")
+    more = len(os.listdir(f"/proc/{server.process.pid}/fd")) - before
+    expect(0 < more <= 8, more, "descriptors")
+
+
 # --- a medium that fails ---
 
 @suite.test("what a failing medium says becomes the sense data of the command, and the other unit does not notice")
