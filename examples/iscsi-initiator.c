@@ -14,7 +14,7 @@
 
 enum { OPT_LBA = 256, OPT_BLOCKS, OPT_TO, OPT_FROM, OPT_COUNT, OPT_SIZE, OPT_LUN, OPT_WARM, OPT_COLD, OPT_OP, OPT_DEPTH,
        OPT_SECONDS, OPT_PATTERN, OPT_INITIATOR, OPT_AUTH, OPT_SET, OPT_CONNECTIONS, OPT_DIALECT, OPT_TIMEOUT, OPT_RETRY,
-       OPT_PCAP, OPT_HELP, OPT_VERSION };
+       OPT_RETRY_FOR, OPT_PCAP, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "lba", required_argument, NULL, OPT_LBA },
@@ -37,6 +37,7 @@ static const struct option options[] = {
 	{ "dialect", required_argument, NULL, OPT_DIALECT },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "retry", required_argument, NULL, OPT_RETRY },
+	{ "retry-for", required_argument, NULL, OPT_RETRY_FOR },
 	{ "pcap", required_argument, NULL, OPT_PCAP },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -91,7 +92,8 @@ static void help(void)
 	       "  --connections N       connections in the session (this version: 1)\n"
 	       "  --dialect rfc7143     wire dialect\n"
 	       "  --timeout SECONDS     longest wait for any one answer (default 30)\n"
-	       "  --retry N             how often to log in anew when the connection is lost (default 3)\n"
+	       "  --retry-for SECONDS   how long a lost or refused connection is tried again (default 120; 0: not at all)\n"
+	       "  --retry N             how often what had no answer is sent again on a new one (default 3; 0: not at all)\n"
 	       "  --pcap FILE           write every PDU to a capture\n"
 	       "  --verbose             a line for each event on stderr; twice: for each PDU\n"
 	       "  --help, --version     this text; the version\n");
@@ -228,6 +230,11 @@ static void take(int opt, char *arg)
 		break;
 	case OPT_RETRY:
 		client.link.retries = (unsigned)option_number("--retry", arg, 0, 1000000);
+		client.link.retries_given = true;
+		break;
+	case OPT_RETRY_FOR:
+		client.link.retry_ms = (uint32_t)option_number("--retry-for", arg, 0, 1000000) * 1000u;
+		client.link.retry_ms_given = true;
 		break;
 	case OPT_PCAP:
 		client.pcap = pcap_create(arg);
@@ -339,8 +346,7 @@ int main(int argc, char **argv)
 	client.config.node_name = DEFAULT_NAME;
 	/* targets are as they are: names with "_", padded text, keys without an answer, R2Ts without a LUN */
 	client.config.flags = ISCSIP_CFG_ANY_NAME | ISCSIP_CFG_SKIP_NULS | ISCSIP_CFG_ALLOW_UNANSWERED | ISCSIP_CFG_ANY_LUN;
-	client.link.timeout_ms = 30000;
-	client.link.retries = 3;
+	link_defaults(&client.link);
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":v", options, NULL)) != -1) {
 		if (opt == '?' || opt == ':')

@@ -56,12 +56,12 @@ static void on_done(void *user, struct iscsip_frame_exchange *x)
 
 	(void)user;
 	r->err = x->result.err;
-	r->issued = x->result.stage != ISCSIP_FRAME_UNSENT && !x->result.refused;
 	r->status = x->result.status;
 	r->sense_len = x->result.sense_len;
 	memcpy(r->sense, x->result.sense, x->result.sense_len);
 	r->in_got = r->in_len ? x->result.moved : 0;
 	r->out_left = r->out_len ? x->result.residual : 0;
+	r->out_sent = r->out_len ? x->result.moved : 0;
 	r->done(r);
 }
 
@@ -81,6 +81,15 @@ static void on_wake(void *user, struct iscsip_frame_conn *conn)
 	wire_dirty(&c->wire);
 }
 
+/* The protocol has no login: a peer that accepts and closes before it says a word has refused us. */
+static bool said_nothing(const struct client *c, const struct iscsip_error *e)
+{
+	struct iscsip_frame_stats st;
+
+	iscsip_frame_conn_stats(c->conn, &st);
+	return e->code == ISCSIP_ECLOSED && st.rx_bytes == 0;
+}
+
 static void wire_freed(struct wire *w)
 {
 	struct client *c = (struct client *)(void *)((char *)w - offsetof(struct client, wire));
@@ -88,22 +97,23 @@ static void wire_freed(struct wire *w)
 
 	c->wire_gone = true;
 	pcap_flow_close(&c->flow);
+	c->link.mute = said_nothing(c, e);
 	if (e->code == ISCSIP_ECLOSED && e->rule == ISCSIP_FRAME_RULE_NONE)
 		snprintf(c->link.why, sizeof c->link.why, "%.160s:%s closed the connection", c->host, c->port);
 	else
 		iscsip_frame_error_format(e, c->link.why, sizeof c->link.why);
 }
 
-static int open_link(struct link *l)
+static enum link_opened open_link(struct link *l)
 {
 	static const struct iscsip_frame_initiator_ops ops = { sizeof ops, on_done };
 	struct client *c = client_of(l);
 	const char *why;
-	int fd = net_connect(c->host, c->port, (int)l->timeout_ms, &why);
+	int fd = net_connect(c->host, c->port, (int)l->connect_ms, &why);
 
 	if (fd < 0) {
 		snprintf(l->why, sizeof l->why, "cannot connect to %.160s:%s: %.64s", c->host, c->port, why);
-		return -1;
+		return errno == ENOENT ? LINK_REFUSED : LINK_LATER;
 	}
 	l->loop.now = loop_clock();
 	l->why[0] = '\0';
@@ -117,7 +127,7 @@ static int open_link(struct link *l)
 	if (wire_open(&c->wire, &l->loop, fd, &wire_frame, c->conn))
 		die("epoll: %s", strerror(errno));
 	c->open = true;
-	return 0;
+	return LINK_OPEN;
 }
 
 static int submit(struct link *l, struct request *r)
@@ -186,7 +196,7 @@ static void client_init(struct client *c)
 /* --- the command line --- */
 
 enum { OPT_LBA = 256, OPT_BLOCKS, OPT_TO, OPT_FROM, OPT_SIZE, OPT_OP, OPT_DEPTH, OPT_SECONDS, OPT_PATTERN, OPT_TIMEOUT,
-       OPT_RETRY, OPT_STANDING_GRANT, OPT_PCAP, OPT_HELP, OPT_VERSION };
+       OPT_RETRY, OPT_RETRY_FOR, OPT_STANDING_GRANT, OPT_PCAP, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "lba", required_argument, NULL, OPT_LBA },
@@ -200,6 +210,7 @@ static const struct option options[] = {
 	{ "pattern", required_argument, NULL, OPT_PATTERN },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "retry", required_argument, NULL, OPT_RETRY },
+	{ "retry-for", required_argument, NULL, OPT_RETRY_FOR },
 	{ "standing-grant", required_argument, NULL, OPT_STANDING_GRANT },
 	{ "pcap", required_argument, NULL, OPT_PCAP },
 	{ "verbose", no_argument, NULL, 'v' },
@@ -238,7 +249,8 @@ static void help(void)
 	       "  compare --lba N --from FILE    ends with 1 at the first difference\n"
 	       "  bench --op read|write|mixed --size SIZE --depth N --seconds N [--pattern seq|random]\n\n"
 	       "  --timeout SECONDS     longest wait for any one answer (default 30)\n"
-	       "  --retry N             how often to connect anew when the connection is lost (default 3)\n"
+	       "  --retry-for SECONDS   how long a lost or refused connection is tried again (default 120; 0: not at all)\n"
+	       "  --retry N             how often what had no answer is sent again on a new one (default 3; 0: not at all)\n"
 	       "  --standing-grant SIZE send the first bytes of every write without being asked, up to 1M; the target must be told\n"
 	       "                        the same (default 0: send what is asked for)\n"
 	       "  --pcap FILE           write every frame to a capture\n"
@@ -302,6 +314,11 @@ static void take(int opt, char *arg)
 		break;
 	case OPT_RETRY:
 		client.link.retries = (unsigned)option_number("--retry", arg, 0, 1000000);
+		client.link.retries_given = true;
+		break;
+	case OPT_RETRY_FOR:
+		client.link.retry_ms = (uint32_t)option_number("--retry-for", arg, 0, 1000000) * 1000u;
+		client.link.retry_ms_given = true;
 		break;
 	case OPT_STANDING_GRANT:
 		client.config.standing_grant =
@@ -386,8 +403,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	program_begin("stp-initiator", true);
 	iscsip_frame_config_init(&client.config, sizeof client.config);
-	client.link.timeout_ms = 30000;
-	client.link.retries = 3;
+	link_defaults(&client.link);
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":v", options, NULL)) != -1) {
 		if (opt == '?' || opt == ':')

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 
 #include "commands.h"
+#include "unit.h"
 #include "util.h"
 
 /* Latencies in 16 steps for each power of two of microseconds: within 6 % of the truth, in constant memory. */
@@ -24,7 +25,7 @@
 struct bench {
 	struct link *l;
 	const struct operands *o;
-	struct capacity cap;
+	struct unit unit;
 	uint32_t blocks;           /* of a request */
 	uint64_t places, next;     /* where requests may begin, and the next one of a sequence */
 	uint64_t random;           /* state of the generator */
@@ -96,7 +97,7 @@ static void send_next(struct bench *b, struct request *r)
 {
 	uint64_t place = b->o->random ? next_random(b) % b->places : b->next++ % b->places;
 	bool out = writes_now(b);
-	uint32_t bytes = b->blocks * b->cap.block_size;
+	uint32_t bytes = b->blocks * b->unit.block_size;
 	int err;
 
 	iscsip_cdb_rw(r->cdb, out ? ISCSIP_CDB_WRITE : ISCSIP_CDB_READ, place * b->blocks, b->blocks, 0);
@@ -106,7 +107,7 @@ static void send_next(struct bench *b, struct request *r)
 	r->done = came_back;
 	b->started_us[(size_t)(uintptr_t)r->user] = clock_us();
 	b->under_way++;
-	err = b->l->ops->submit(b->l, r);
+	err = link_submit(b->l, r);
 	if (err) {
 		r->err = err;
 		b->under_way--;
@@ -114,8 +115,8 @@ static void send_next(struct bench *b, struct request *r)
 	}
 }
 
-/* One that was put aside; `others` got on since. */
-static void send_aside(struct bench *b, bool others)
+/* One that was put aside. */
+static void send_aside(struct bench *b)
 {
 	unsigned i = 0;
 
@@ -123,12 +124,24 @@ static void send_aside(struct bench *b, bool others)
 		i++;
 	b->aside[i] = false;
 	b->put_aside--;
-	if (others)
-		b->requests[i]->tries = 0;
 	send_next(b, b->requests[i]);
 }
 
 static struct bench *the_bench;
+
+/* Counts what moved. */
+static void count_done(struct bench *b, const struct request *r, uint64_t now)
+{
+	if (!request_whole(r))
+		die("bench: success, but only %u of %u bytes moved", r->in_len ? r->in_got : r->out_len - r->out_left,
+		    r->in_len + r->out_len);
+	if (r->beyond)
+		die("bench: success, but the target has %u bytes more than the %u of these blocks", r->beyond, r->in_len + r->out_len);
+	link_progress(b->l);
+	b->done++;
+	b->bytes += r->in_len + r->out_len;
+	b->histogram[bucket_of(now - b->started_us[(size_t)(uintptr_t)r->user])]++;
+}
 
 static void came_back(struct request *r)
 {
@@ -140,23 +153,20 @@ static void came_back(struct request *r)
 		b->lost++;
 		return;
 	}
-	if (r->status == ISCSIP_STATUS_GOOD) {
-		if ((r->in_len && r->in_got < r->in_len) || (r->out_len && r->out_left))
-			die("bench: success, but only %u of %u bytes moved", r->in_len ? r->in_got : r->out_len - r->out_left,
-			    r->in_len + r->out_len);
-		b->l->retried = 0;
-		b->done++;
-		b->bytes += r->in_len + r->out_len;
-		b->histogram[bucket_of(now - b->started_us[(size_t)(uintptr_t)r->user])]++;
-		r->tries = 0;
+	switch (link_judge(b->l, r)) {
+	case VERDICT_DONE:
+		count_done(b, r, now);
 		if (b->put_aside && now < b->until_us)
-			send_aside(b, true);
-	} else if (!request_again(r)) {
+			send_aside(b);
+		break;
+	case VERDICT_FAILED:
 		request_die(r, "bench");
-	} else if (request_busy(r)) {
+	case VERDICT_LATER:
 		b->aside[(size_t)(uintptr_t)r->user] = true;
 		b->put_aside++;
 		return;
+	default:
+		break;
 	}
 	if (now < b->until_us)
 		send_next(b, r);
@@ -167,7 +177,7 @@ static void wait_for_target(struct bench *b)
 {
 	link_pause(b->l);
 	while (b->put_aside && clock_us() < b->until_us)
-		send_aside(b, false);
+		send_aside(b);
 }
 
 /* Everything has come back, some of it without an answer. */
@@ -177,8 +187,11 @@ static void send_lost(struct bench *b)
 		if (b->requests[i]->err)
 			link_blame(b->l, b->requests[i]);
 	snprintf(b->why, sizeof b->why, "%s", b->l->why);
-	link_reopen(b->l);
 	b->lost = 0;
+	if (clock_us() >= b->until_us)
+		return; /* none of them is sent again */
+	link_reopen(b->l);
+	unit_check(b->l, &b->unit, b->places * b->blocks);
 	for (unsigned i = 0; i < b->o->depth; i++) {
 		struct request *r = b->requests[i];
 
@@ -202,12 +215,13 @@ static void prepare(struct bench *b)
 {
 	unsigned i;
 
-	b->cap = ask_capacity(b->l);
-	if (b->o->size % b->cap.block_size || b->o->size == 0 || b->o->size > 16u << 20)
+	b->unit = unit_ask(b->l);
+	b->l->writing = b->o->op[0] != 'r';
+	if (b->o->size % b->unit.block_size || b->o->size == 0 || b->o->size > 16u << 20)
 		usage_error("--size: %" PRIu64 " is not a number of blocks of %u bytes, up to 16M", b->o->size,
-			    b->cap.block_size);
-	b->blocks = (uint32_t)(b->o->size / b->cap.block_size);
-	b->places = b->cap.blocks / b->blocks;
+			    b->unit.block_size);
+	b->blocks = (uint32_t)(b->o->size / b->unit.block_size);
+	b->places = b->unit.blocks / b->blocks;
 	if (b->places == 0)
 		die("the unit is smaller than one request");
 	random_bytes(NULL, (uint8_t *)&b->random, sizeof b->random);

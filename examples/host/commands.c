@@ -9,73 +9,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "unit.h"
 #include "util.h"
 
-#define ANSWER_MAX 65536u
+#define ANSWER_LEN 65536u
+#define ANSWER_MAX (1u << 20)
 #define PAGE_MAX 4096u
-#define CAPACITY_LEN 32u
 
-uint64_t big(const uint8_t *p, unsigned n)
+/* The product, where it is a number. */
+static void bytes_text(const struct unit *u, char *text, size_t cap)
 {
-	uint64_t v = 0;
-
-	while (n--)
-		v = v << 8 | *p++;
-	return v;
-}
-
-static struct request *asking(struct link *l, uint32_t len)
-{
-	struct request *r = request_new(l);
-
-	r->data = need(len);
-	r->in_len = len;
-	return r;
-}
-
-/* The CDB allows as many bytes as are expected: LIO complains where the two differ. */
-static void inquire(struct request *r, int page, uint16_t len)
-{
-	r->in_len = len;
-	memset(r->cdb, 0, sizeof r->cdb);
-	iscsip_cdb_inquiry(r->cdb, page, len);
-}
-
-static void read_capacity(struct request *r)
-{
-	r->in_len = CAPACITY_LEN;
-	iscsip_cdb_read_capacity_16(r->cdb, CAPACITY_LEN);
-}
-
-static void forget(struct request *r)
-{
-	free(r->data);
-	free(r);
-}
-
-struct capacity ask_capacity(struct link *l)
-{
-	struct request *r = asking(l, CAPACITY_LEN);
-	struct capacity c;
-
-	read_capacity(r);
-	link_must(l, r, "READ CAPACITY(16)");
-	if (r->in_got < 12)
-		die("READ CAPACITY(16): only %u bytes came back", r->in_got);
-	c.blocks = big(r->data, 8) + 1;
-	c.block_size = (uint32_t)big(r->data + 8, 4);
-	if (c.block_size == 0 || c.block_size > 65536)
-		die("READ CAPACITY(16): blocks of %u bytes", c.block_size);
-	forget(r);
-	return c;
+	if (u->blocks > UINT64_MAX / u->block_size)
+		snprintf(text, cap, "2^64 or more");
+	else
+		snprintf(text, cap, "%" PRIu64, u->blocks * u->block_size);
 }
 
 void command_capacity(struct link *l)
 {
-	struct capacity c = ask_capacity(l);
+	struct unit u = unit_size(l);
+	char bytes[24];
 
-	printf("blocks: %" PRIu64 "\nblock size: %u\nbytes: %" PRIu64 "\n", c.blocks, c.block_size,
-	       c.blocks * c.block_size);
+	bytes_text(&u, bytes, sizeof bytes);
+	printf("blocks: %" PRIu64 "\nblock size: %u\nbytes: %s\n", u.blocks, u.block_size, bytes);
 }
 
 /* ASCII of a field, without the spaces at its end; anything else shown as a point. */
@@ -95,8 +51,8 @@ static void field(const char *name, const uint8_t *p, size_t len)
 static bool ask_page(struct link *l, struct request *r, int page)
 {
 	memset(r->data, 0, PAGE_MAX);
-	inquire(r, page, PAGE_MAX);
-	return link_execute(l, r) && r->in_got >= 4;
+	unit_inquire(r, page, PAGE_MAX);
+	return link_execute(l, r) && r->in_got >= 4 && r->data[1] == page;
 }
 
 static const char *const association[] = { "unit", "port", "device", "?" };
@@ -123,9 +79,9 @@ static void designators(struct link *l, struct request *r)
 
 void command_inquiry(struct link *l)
 {
-	struct request *r = asking(l, PAGE_MAX);
+	struct request *r = unit_request(l, PAGE_MAX);
 
-	inquire(r, -1, 255);
+	unit_inquire(r, -1, 255);
 	link_must(l, r, "INQUIRY");
 	if (r->in_got < 36)
 		die("INQUIRY: only %u bytes came back", r->in_got);
@@ -133,45 +89,60 @@ void command_inquiry(struct link *l)
 	field("vendor", r->data + 8, 8);
 	field("product", r->data + 16, 16);
 	field("revision", r->data + 32, 4);
-	if (ask_page(l, r, 0x80) && r->data[1] == 0x80)
+	if (ask_page(l, r, 0x80))
 		field("serial", r->data + 4, r->in_got - 4u < r->data[3] ? r->in_got - 4u : r->data[3]);
 	designators(l, r);
-	forget(r);
+	request_free(r);
 }
 
 /* A line for one unit: number, bytes, vendor and product. */
 static void describe(struct link *l, uint64_t lun)
 {
-	struct request *r = asking(l, 64);
-	uint32_t number = iscsip_lun_decode(lun);
+	struct request *r = unit_request(l, 64);
+	char bytes[24] = "-";
+	struct unit u;
 
+	if (unit_tells_size(l, lun, &u))
+		bytes_text(&u, bytes, sizeof bytes);
 	r->lun = lun;
-	printf("%u ", number);
-	read_capacity(r);
-	if (link_execute(l, r) && r->in_got >= 12)
-		printf("%" PRIu64 " ", (big(r->data, 8) + 1) * big(r->data + 8, 4));
-	else
-		printf("- ");
-	inquire(r, -1, 64);
-	if (link_execute(l, r) && r->in_got >= 36) {
-		field(NULL, r->data + 8, 8);
-		putchar(' ');
-		field(NULL, r->data + 16, 16);
-	}
+	unit_inquire(r, -1, 64);
+	memset(r->data, ' ', 36);
+	if (!link_execute(l, r) || r->in_got < 36)
+		memset(r->data, ' ', 36);
+	printf("%u %s ", iscsip_lun_decode(lun), bytes);
+	field(NULL, r->data + 8, 8);
+	putchar(' ');
+	field(NULL, r->data + 16, 16);
 	putchar('\n');
-	forget(r);
+	request_free(r);
+}
+
+/* The whole list, asked for with as much room as it says it needs. */
+static struct request *report_luns(struct link *l, uint32_t room)
+{
+	struct request *r = unit_request(l, room);
+	uint64_t len;
+
+	r->lun = 0;
+	iscsip_cdb_report_luns(r->cdb, room);
+	link_must(l, r, "REPORT LUNS");
+	if (r->in_got < 8)
+		die("REPORT LUNS: only %u bytes came back", r->in_got);
+	len = 8 + big(r->data, 4);
+	if (len <= r->in_got)
+		return r;
+	if (r->in_got < room || len > ANSWER_MAX)
+		die("REPORT LUNS: %u of %" PRIu64 " bytes came back", r->in_got, len);
+	request_free(r);
+	return report_luns(l, ANSWER_MAX);
 }
 
 void command_luns(struct link *l)
 {
-	struct request *r = asking(l, ANSWER_MAX);
-	uint32_t at, len;
+	struct request *r = report_luns(l, ANSWER_LEN);
+	uint64_t len = 8 + big(r->data, 4);
 
-	r->lun = 0;
-	iscsip_cdb_report_luns(r->cdb, ANSWER_MAX);
-	link_must(l, r, "REPORT LUNS");
-	len = r->in_got >= 8 ? (uint32_t)big(r->data, 4) : 0;
-	for (at = 8; at + 8 <= r->in_got && at < 8 + len; at += 8)
+	for (uint32_t at = 8; at + 8 <= len; at += 8)
 		describe(l, big(r->data + at, 8));
-	forget(r);
+	request_free(r);
 }

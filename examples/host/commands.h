@@ -28,15 +28,4 @@ void command_write(struct link *l, const struct operands *o);
 void command_compare(struct link *l, const struct operands *o);
 void command_bench(struct link *l, const struct operands *o);
 
-/* Blocks and block size, asked of the unit. */
-struct capacity {
-	uint64_t blocks;
-	uint32_t block_size;
-};
-
-struct capacity ask_capacity(struct link *l);
-
-/* Big-endian number of n bytes. */
-uint64_t big(const uint8_t *p, unsigned n);
-
 #endif

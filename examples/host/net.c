@@ -284,13 +284,16 @@ int net_connect(const char *host, const char *port, int timeout_ms, const char *
 
 	if (err) {
 		*why = gai_strerror(err);
+		errno = err == EAI_AGAIN ? EAGAIN : ENOENT;
 		return -1;
 	}
 	for (ai = list; ai && fd < 0; ai = ai->ai_next)
 		fd = connect_to(ai, timeout_ms, &err);
 	freeaddrinfo(list);
-	if (fd < 0)
+	if (fd < 0) {
 		*why = strerror(err);
+		errno = err;
+	}
 	return fd;
 }
 

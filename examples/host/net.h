@@ -17,7 +17,8 @@ bool net_split(const char *text, char *host, unsigned host_cap, char port[8], co
 /* A non-blocking listening socket, or ends the program; `shown` is ADDRESS:PORT as it really is. */
 int net_listen(const char *text, const char *default_port, bool share, char shown[NET_TEXT_MAX]);
 
-/* A connected, non-blocking socket without delay, or -1 with *why. Waits up to timeout_ms. */
+/* A connected, non-blocking socket without delay, or -1 with *why and errno: ENOENT for a name that nobody has. Waits up to
+ * timeout_ms. */
 int net_connect(const char *host, const char *port, int timeout_ms, const char **why);
 
 /* As many descriptors as the system grants: the soft limit is made for programs that use select(). */

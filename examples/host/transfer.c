@@ -1,315 +1,443 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * read, write and compare: a range of blocks against a file, several requests under way, repeated where the connection
- * was lost. Data goes to and comes from the file in order, so pipes work: a window of slots moves over the range, and
- * only its oldest slot touches the file.
+ * read, write and compare: a range of blocks against a file, several requests under way (window.h), the file beside them
+ * (filer.h). Data goes to and comes from the file in order, so pipes work.
+ *
+ * What is written is kept until a SYNCHRONIZE CACHE that was sent behind its answer has succeeded: a target that restarts or
+ * is reset forgets what it only had in its cache, and then it is written again. A flush every so often bounds what is kept. A
+ * connection that dies again and again makes the flushes denser, so that each brings the write on.
  */
-#include <errno.h>
-#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "commands.h"
+#include "filer.h"
 #include "util.h"
+#include "verdict.h"
+#include "window.h"
 
-#define SLOTS 8u
-#define PIECE (256u * 1024u)
+#define READ_PIECES 16u
+#define KEPT_PIECES 256u
+#define FLUSH_PIECES (KEPT_PIECES / 2)
 
-enum slot_state { SLOT_FREE, SLOT_READY, SLOT_OUT, SLOT_BACK };
+/* What the file is doing. */
+enum doing { IDLE, PIECE, PROBE };
 
-struct slot {
-	struct request *r;
-	enum slot_state state;
-	uint64_t lba;
-	uint32_t blocks;
-};
+/* How the unit puts what it has cached on its medium. */
+enum flushing { FLUSH_10, FLUSH_16, FLUSH_NONE };
 
 struct transfer {
-	struct link *l;
-	struct capacity cap;
-	struct slot slots[SLOTS];
-	unsigned oldest, used;    /* slots in order of their blocks */
-	uint64_t next_lba, end_lba;
-	uint32_t piece_blocks;
-	bool writing, comparing, input_ended;
-	bool lost;
-	bool busy;                /* the target was: what it did not take waits */
-	int fd;
-	const char *file;
-	uint8_t *expected;        /* compare: bytes of the file */
-	uint64_t offset;          /* bytes of the file that are settled */
+	struct window w;
+	struct filer file;
+	const char *what;
+	bool comparing;
+	uint64_t begin, next, end;    /* of the range: its first block, the first that is in no piece, the first behind it */
+	bool whole_input;             /* nobody has said how much of the input is meant: all of it */
+	enum doing doing;
+	bool ended;                   /* the input has, or all that was asked for is here */
+	bool too_long;                /* the input has more than the unit takes */
+	uint8_t *expected;            /* compare: bytes of the file */
+	uint64_t bytes;               /* of the file that are settled */
+	uint64_t certain;             /* blocks before this one are */
 	struct progress progress;
+	/* write */
+	struct request *flush;
+	bool flush_out, flush_back;
+	enum flushing flushing;
+	unsigned covers;              /* pieces that the flush under way makes certain */
+	unsigned flush_after;         /* so many good ones are a reason to flush */
 };
 
-static void came_back(struct request *r)
+static void so_far(void *user, char *text, size_t cap)
 {
-	struct slot *s = r->user;
+	struct transfer *t = user;
+	const char *what = t->w.writing ? "written and flushed" : t->comparing ? "equal" : "in the file";
 
-	s->state = SLOT_BACK;
+	if (t->certain > t->begin)
+		snprintf(text, cap, "blocks before LBA %" PRIu64 " are %s", t->certain, what);
+	else if (t->w.writing)
+		snprintf(text, cap, "no block is certain to be written");
+	else if (!t->comparing && t->file.fresh)
+		snprintf(text, cap, "%.100s is as it was", t->file.name ? t->file.name : "the file");
 }
 
-/* Reads n bytes of the file, fewer only at its end. */
-static size_t file_read(struct transfer *t, uint8_t *p, size_t n)
+/* --- the range --- */
+
+/* Blocks that are meant: as given; else as the file has; else to the end of the unit. */
+static void choose_range(struct transfer *t, const struct operands *o)
 {
-	size_t got = 0;
+	const struct unit *u = &t->w.unit;
+	uint64_t blocks = o->blocks, most;
 
-	while (got < n) {
-		ssize_t m = read(t->fd, p + got, n - got);
-
-		if (m < 0 && errno == EINTR)
-			continue;
-		if (m < 0)
-			die("%s: %s", t->file, strerror(errno));
-		if (m == 0)
-			break;
-		got += (size_t)m;
-	}
-	return got;
+	if (o->lba >= u->blocks)
+		die("LBA %" PRIu64 " lies beyond the end: the unit has %" PRIu64 " blocks", o->lba, u->blocks);
+	most = u->blocks - o->lba;
+	if (!blocks && t->file.sized)
+		blocks = t->file.size / u->block_size + (t->file.size % u->block_size != 0);
+	else if (!blocks)
+		t->whole_input = true;
+	if (blocks > most)
+		die("%" PRIu64 " blocks from LBA %" PRIu64 " reach beyond the end: the unit has %" PRIu64 " blocks", blocks, o->lba,
+		    u->blocks);
+	t->begin = t->next = t->certain = o->lba;
+	t->end = o->lba + (t->whole_input ? most : blocks);
+	t->w.furthest = o->lba;
+	t->ended = t->next == t->end && !t->whole_input;
 }
 
-static void file_write(struct transfer *t, const uint8_t *p, size_t n)
+static void begin(struct transfer *t, struct link *l, const struct operands *o, bool writing, const char *what)
 {
-	while (n) {
-		ssize_t m = write(t->fd, p, n);
+	bool input = writing || t->comparing;
 
-		if (m < 0 && errno == EINTR)
-			continue;
-		if (m < 0)
-			die("%s: %s", t->file, strerror(errno));
-		p += m;
-		n -= (size_t)m;
-	}
+	t->what = what;
+	window_init(&t->w, l, writing, writing ? KEPT_PIECES : READ_PIECES);
+	if (!input)
+		choose_range(t, o); /* before the file is opened, which may make it */
+	filer_open(&t->file, &l->loop, o->file, input);
+	if (input)
+		choose_range(t, o);
+	l->so_far = so_far;
+	l->so_far_user = t;
+	progress_begin(&t->progress, what, (t->end - t->next) * t->w.unit.block_size);
 }
 
-/* --- a slot's life --- */
-
-/* What the next slot writes; false where the file has ended. A last part of a block is filled up with zeroes. */
-static bool take_input(struct transfer *t, struct slot *s)
+static void finish(struct transfer *t)
 {
-	size_t want = (size_t)s->blocks * t->cap.block_size, got = file_read(t, s->r->data, want), whole;
+	int error;
 
+	progress_end(&t->progress);
+	window_settle(&t->w);
+	window_fini(&t->w);
+	error = filer_finish(&t->file);
+	t->w.l->so_far = NULL;
+	if (error)
+		die("%s: %s", t->file.name, strerror(error));
+}
+
+/* Blocks of the next piece. */
+static uint32_t next_blocks(const struct transfer *t)
+{
+	uint32_t most = PIECE_BYTES / t->w.unit.block_size;
+	uint64_t left = t->end - t->next;
+
+	return left < most ? (uint32_t)left : most;
+}
+
+/* The unit may have become smaller where nobody has said how much of it is needed. */
+static void watch_end(struct transfer *t)
+{
+	if (t->whole_input && t->w.unit.blocks < t->end)
+		t->end = t->w.unit.blocks;
+	t->w.end = t->whole_input ? t->next : t->end;
+}
+
+static void must_work(struct transfer *t)
+{
+	if (filer_error(&t->file))
+		link_die(t->w.l, "%s: %s", t->file.name, strerror(filer_error(&t->file)));
+}
+
+/* Input that ends early is told of, unless all of it was meant whatever it is. */
+static void must_be_enough(const struct transfer *t, const char *done)
+{
+	if (t->too_long)
+		die("%s has more than the %" PRIu64 " blocks from LBA %" PRIu64 " to the end of the unit; these %s", t->file.name,
+		    t->end - t->begin, t->begin, done);
+	if (!t->whole_input && t->next < t->end)
+		die("%s ended after %" PRIu64 " of %" PRIu64 " blocks; these %s", t->file.name, t->next - t->begin,
+		    t->end - t->begin, done);
+}
+
+/* --- read and compare --- */
+
+static void differs(const struct transfer *t, uint64_t at)
+{
+	die("%s differs at offset %" PRIu64 " (LBA %" PRIu64 ")", t->file.name, t->bytes + at,
+	    t->begin + (t->bytes + at) / t->w.unit.block_size);
+}
+
+static void compare_oldest(struct transfer *t, size_t want)
+{
+	const uint8_t *data = window_piece(&t->w, 0)->r->data;
+	size_t got = t->file.got;
+
+	for (size_t i = 0; i < got; i++)
+		if (t->expected[i] != data[i])
+			differs(t, i);
 	if (got == want)
-		return true;
-	t->input_ended = true;
-	whole = (got + t->cap.block_size - 1) / t->cap.block_size;
-	memset(s->r->data + got, 0, whole * t->cap.block_size - got);
-	s->blocks = (uint32_t)whole;
-	t->end_lba = s->lba + whole;
-	return whole != 0;
+		return;
+	t->ended = true; /* the file is shorter than the unit: it is equal as far as it goes */
+	t->next = window_piece(&t->w, 0)->lba + (got + t->w.unit.block_size - 1) / t->w.unit.block_size;
+	t->bytes += got;
 }
 
-static bool fill_slot(struct transfer *t)
-{
-	struct slot *s = &t->slots[(t->oldest + t->used) % SLOTS];
-	uint64_t left = t->end_lba - t->next_lba;
-
-	if (t->used == SLOTS || left == 0 || t->input_ended)
-		return false;
-	s->lba = t->next_lba;
-	s->blocks = left < t->piece_blocks ? (uint32_t)left : t->piece_blocks;
-	if (t->writing && !take_input(t, s))
-		return false;
-	s->r->tries = 0;
-	s->state = SLOT_READY;
-	t->next_lba += s->blocks;
-	t->used++;
-	return true;
-}
-
-static void send_slot(struct transfer *t, struct slot *s)
-{
-	uint32_t bytes = s->blocks * t->cap.block_size;
-	struct request *r = s->r;
-	int err;
-
-	memset(r->cdb, 0, sizeof r->cdb);
-	iscsip_cdb_rw(r->cdb, t->writing ? ISCSIP_CDB_WRITE : ISCSIP_CDB_READ, s->lba, s->blocks, 0);
-	r->in_len = t->writing ? 0 : bytes;
-	r->out_len = t->writing ? bytes : 0;
-	r->done = came_back;
-	r->user = s;
-	s->state = SLOT_OUT;
-	err = t->l->ops->submit(t->l, r);
-	if (err == ISCSIP_EAGAIN) {
-		s->state = SLOT_READY;
-	} else if (err) {
-		r->err = err;
-		s->state = SLOT_BACK;
-	}
-}
-
-static void compare_slot(struct transfer *t, const struct slot *s)
-{
-	size_t n = (size_t)s->blocks * t->cap.block_size, got = file_read(t, t->expected, n), i;
-
-	for (i = 0; i < got; i++)
-		if (t->expected[i] != s->r->data[i])
-			die("%s differs at offset %llu (LBA %llu)", t->file, (unsigned long long)(t->offset + i),
-			    (unsigned long long)(s->lba + i / t->cap.block_size));
-	if (got < n)
-		t->end_lba = t->next_lba; /* the file is shorter than the unit: it is equal as far as it goes */
-	t->input_ended = got < n;
-	t->offset += got;
-}
-
-/* A slot came back: settled, to be sent again, or the end. */
-static void judge(struct transfer *t, struct slot *s)
-{
-	struct request *r = s->r;
-
-	if (r->err) {
-		link_blame(t->l, r);
-		t->lost = true;
-		s->state = SLOT_READY;
-	} else if (r->status != ISCSIP_STATUS_GOOD) {
-		if (!request_again(r))
-			request_die(r, t->writing ? "WRITE" : "READ");
-		t->busy |= request_busy(r);
-		s->state = SLOT_READY;
-	} else if (!t->writing && r->in_got < s->blocks * t->cap.block_size) {
-		die("READ at LBA %llu: %u bytes came back, %u were asked for", (unsigned long long)s->lba, r->in_got,
-		    s->blocks * t->cap.block_size);
-	} else if (t->writing && r->out_left) {
-		die("WRITE at LBA %llu: the target did not take %u of %u bytes", (unsigned long long)s->lba, r->out_left,
-		    s->blocks * t->cap.block_size);
-	} else {
-		t->l->retried = 0;
-	}
-}
-
+/* The file has taken, or given, the bytes of the oldest piece. */
 static void settle_oldest(struct transfer *t)
 {
-	while (t->used && t->slots[t->oldest].state == SLOT_BACK) {
-		struct slot *s = &t->slots[t->oldest];
-		size_t n = (size_t)s->blocks * t->cap.block_size;
+	struct piece *p = window_piece(&t->w, 0);
+	size_t n = (size_t)p->blocks * t->w.unit.block_size;
 
-		if (t->comparing && !t->input_ended)
-			compare_slot(t, s);
-		else if (!t->writing && !t->comparing)
-			file_write(t, s->r->data, n);
-		progress_add(&t->progress, n);
-		s->state = SLOT_FREE;
-		t->oldest = (t->oldest + 1) % SLOTS;
-		t->used--;
+	if (t->comparing)
+		compare_oldest(t, n);
+	if (t->ended)
+		return;
+	t->bytes += n;
+	t->certain = p->lba + p->blocks;
+	progress_add(&t->progress, n);
+	window_drop(&t->w, 1);
+}
+
+static void file_done(struct transfer *t)
+{
+	enum doing did = t->doing;
+
+	t->doing = IDLE;
+	must_work(t);
+	if (did == PIECE) {
+		settle_oldest(t);
+		return;
+	}
+	t->too_long = t->file.got != 0;
+	t->ended = true;
+}
+
+/* Gives the file its next job, where there is one. */
+static void use_file(struct transfer *t)
+{
+	struct piece *p = window_piece(&t->w, 0);
+
+	if (t->doing != IDLE && !t->file.busy)
+		file_done(t);
+	if (t->doing != IDLE || t->ended)
+		return;
+	if (window_good(&t->w)) {
+		p = window_piece(&t->w, 0);
+		t->doing = PIECE;
+		if (t->comparing)
+			filer_read(&t->file, t->expected, (size_t)p->blocks * t->w.unit.block_size);
+		else
+			filer_write(&t->file, p->r->data, (size_t)p->blocks * t->w.unit.block_size);
+	} else if (t->w.used == 0 && t->next == t->end) {
+		t->ended = !t->whole_input || !t->comparing;
+		if (!t->ended) {
+			t->doing = PROBE;
+			filer_read(&t->file, t->expected, 1);
+		}
 	}
 }
 
-static void step(struct transfer *t)
+static void get(struct transfer *t)
 {
-	unsigned i;
+	while (!t->ended) {
+		while (t->w.used < t->w.size && t->next < t->end) {
+			uint32_t blocks = next_blocks(t);
 
-	while (fill_slot(t))
-		;
-	for (i = 0; i < t->used; i++) {
-		struct slot *s = &t->slots[(t->oldest + i) % SLOTS];
-
-		if (s->state == SLOT_READY)
-			send_slot(t, s);
+			window_add(&t->w, t->next, blocks);
+			t->next += blocks;
+		}
+		watch_end(t);
+		window_send(&t->w);
+		use_file(t);
+		if (t->ended)
+			break;
+		window_wait(&t->w);
+		(void)window_judge(&t->w);
 	}
-	if (t->slots[t->oldest].state == SLOT_OUT)
-		loop_round(&t->l->loop, 1000);
-	for (i = 0; i < SLOTS; i++)
-		if (t->slots[i].state == SLOT_BACK)
-			judge(t, &t->slots[i]);
-	settle_oldest(t);
-	if (t->busy)
-		link_pause(t->l);
-	t->busy = false;
-	if (t->lost) {
-		t->lost = false;
-		link_reopen(t->l);
-		for (i = 0; i < SLOTS; i++) /* what came back while it closed is sent again, too */
-			if (t->slots[i].state == SLOT_BACK && t->slots[i].r->err)
-				t->slots[i].state = SLOT_READY;
-	}
-}
-
-/* --- a range --- */
-
-static void open_file(struct transfer *t, const struct operands *o, int flags)
-{
-	bool standard = strcmp(o->file, "-") == 0;
-
-	t->file = standard ? (flags & O_CREAT ? "stdout" : "stdin") : o->file;
-	t->fd = standard ? (flags & O_CREAT ? STDOUT_FILENO : STDIN_FILENO) : open(o->file, flags | O_CLOEXEC, 0666);
-	if (t->fd < 0)
-		die("%s: %s", o->file, strerror(errno));
-}
-
-/* Blocks to move: as given; else as the file has; else to the end of the unit. */
-static uint64_t range_of(const struct transfer *t, const struct operands *o)
-{
-	struct stat st;
-	uint64_t blocks = o->blocks;
-
-	if (o->lba >= t->cap.blocks)
-		die("LBA %llu lies beyond the end: the unit has %llu blocks", (unsigned long long)o->lba,
-		    (unsigned long long)t->cap.blocks);
-	if (!blocks && (t->writing || t->comparing) && fstat(t->fd, &st) == 0 && S_ISREG(st.st_mode))
-		blocks = ((uint64_t)st.st_size + t->cap.block_size - 1) / t->cap.block_size;
-	else if (!blocks)
-		return t->cap.blocks - o->lba;
-	if (blocks > t->cap.blocks - o->lba)
-		die("%llu blocks from LBA %llu reach beyond the end: the unit has %llu blocks",
-		    (unsigned long long)blocks, (unsigned long long)o->lba, (unsigned long long)t->cap.blocks);
-	return blocks;
-}
-
-static void run(struct transfer *t, struct link *l, const struct operands *o, int flags, const char *what)
-{
-	unsigned i;
-
-	t->l = l;
-	t->cap = ask_capacity(l);
-	open_file(t, o, flags);
-	t->next_lba = o->lba;
-	t->end_lba = o->lba + range_of(t, o);
-	t->piece_blocks = PIECE / t->cap.block_size;
-	for (i = 0; i < SLOTS; i++) {
-		t->slots[i].r = request_new(l);
-		t->slots[i].r->data = need(PIECE);
-	}
-	progress_begin(&t->progress, what, (t->end_lba - t->next_lba) * t->cap.block_size);
-	while (t->used || (t->next_lba < t->end_lba && !t->input_ended))
-		step(t);
-	progress_end(&t->progress);
-	for (i = 0; i < SLOTS; i++) {
-		free(t->slots[i].r->data);
-		free(t->slots[i].r);
-	}
+	while (t->file.busy)
+		loop_round(&t->w.l->loop, 1000);
 }
 
 void command_read(struct link *l, const struct operands *o)
 {
-	struct transfer t = { 0 };
+	struct transfer t = { .comparing = false };
 
-	run(&t, l, o, O_WRONLY | O_CREAT | O_TRUNC, "read");
-	if (t.fd != STDOUT_FILENO && close(t.fd))
-		die("%s: %s", t.file, strerror(errno));
-}
-
-void command_write(struct link *l, const struct operands *o)
-{
-	struct transfer t = { .writing = true };
-	struct request *r;
-
-	run(&t, l, o, O_RDONLY, "write");
-	r = request_new(l);
-	r->cdb[0] = 0x35; /* SYNCHRONIZE CACHE(10): what was written stays */
-	link_must(l, r, "SYNCHRONIZE CACHE");
-	free(r);
-	if (o->blocks && t.next_lba < o->lba + o->blocks)
-		die("%s ended after %llu of %llu blocks; these were written", t.file, (unsigned long long)(t.next_lba - o->lba),
-		    (unsigned long long)o->blocks);
+	begin(&t, l, o, false, "read");
+	get(&t);
+	finish(&t);
 }
 
 void command_compare(struct link *l, const struct operands *o)
 {
-	struct transfer t = { .comparing = true, .expected = need(PIECE) };
+	struct transfer t = { .comparing = true, .expected = need(PIECE_BYTES) };
 
-	run(&t, l, o, O_RDONLY, "compare");
+	begin(&t, l, o, false, "compare");
+	get(&t);
+	finish(&t);
 	free(t.expected);
+	if (t.bytes == 0)
+		die("%s is empty: nothing was compared", t.file.name);
+	must_be_enough(&t, "are equal");
+}
+
+/* --- write --- */
+
+/* Bytes of the input have come for the place behind the newest piece. The rest of a last block is filled up with zeroes. */
+static void took_input(struct transfer *t)
+{
+	uint32_t size = t->w.unit.block_size;
+	size_t got = t->file.got, want = (size_t)next_blocks(t) * size, whole = (got + size - 1) / size;
+
+	if (got < want) {
+		memset(window_piece(&t->w, t->w.used)->r->data + got, 0, whole * size - got);
+		t->ended = true;
+	}
+	t->bytes += got;
+	if (whole == 0)
+		return;
+	window_add(&t->w, t->next, (uint32_t)whole);
+	t->next += whole;
+	t->ended |= t->next == t->end && !t->whole_input;
+}
+
+static void use_input(struct transfer *t)
+{
+	if (t->doing != IDLE && !t->file.busy) {
+		enum doing did = t->doing;
+
+		t->doing = IDLE;
+		if (did == PIECE) {
+			took_input(t);
+		} else {
+			t->too_long = t->file.got != 0;
+			t->ended = true;
+		}
+		t->ended |= filer_error(&t->file) != 0; /* what is here is written; then it is told */
+	}
+	if (t->doing != IDLE || t->ended || t->w.used == t->w.size)
+		return;
+	t->doing = t->next < t->end ? PIECE : PROBE;
+	filer_read(&t->file, window_piece(&t->w, t->w.used)->r->data,
+		  t->doing == PIECE ? (size_t)next_blocks(t) * t->w.unit.block_size : 1);
+}
+
+static void flush_back(struct request *r)
+{
+	struct transfer *t = r->user;
+
+	t->flush_out = false;
+	t->flush_back = true;
+}
+
+/* Pieces that are certain leave, and with them the need to keep their bytes. */
+static void flushed(struct transfer *t, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct piece *p = window_piece(&t->w, i);
+
+		t->certain = p->lba + p->blocks;
+		progress_add(&t->progress, (uint64_t)p->blocks * t->w.unit.block_size);
+	}
+	window_drop(&t->w, n);
+	t->flush_after = t->flush_after * 2 < FLUSH_PIECES ? t->flush_after * 2 : FLUSH_PIECES;
+}
+
+static void send_flush(struct transfer *t)
+{
+	static const uint8_t by_form[] = { [FLUSH_10] = ISCSIP_SCSI_SYNCHRONIZE_CACHE_10,
+					   [FLUSH_16] = ISCSIP_SCSI_SYNCHRONIZE_CACHE_16 };
+	unsigned good = window_good(&t->w);
+	int err;
+
+	if (good == 0 || t->flush_out || t->flush_back || unit_may_differ(t->w.l, &t->w.unit))
+		return;
+	if (t->flushing == FLUSH_NONE) {
+		flushed(t, good);
+		return;
+	}
+	if (good < t->flush_after && !(t->ended && good == t->w.used))
+		return;
+	memset(t->flush->cdb, 0, sizeof t->flush->cdb);
+	t->flush->cdb[0] = by_form[t->flushing]; /* LBA 0, and no number of blocks: all of the unit */
+	t->flush->done = flush_back;
+	t->flush->user = t;
+	t->covers = good;
+	t->flush_out = true;
+	err = link_submit(t->w.l, t->flush);
+	if (err == 0)
+		return;
+	t->flush_out = false;
+	t->flush_back = err != ISCSIP_EAGAIN;
+	t->flush->err = err;
+}
+
+/* A unit that knows no SYNCHRONIZE CACHE has nothing to flush. */
+static void flush_failed(struct transfer *t)
+{
+	if (!verdict_unknown_command(t->flush))
+		request_die(t->flush, "SYNCHRONIZE CACHE");
+	t->flushing = t->flushing == FLUSH_10 ? FLUSH_16 : FLUSH_NONE;
+	t->flush->tries = 0;
+}
+
+static void judge_flush(struct transfer *t)
+{
+	struct request *r = t->flush;
+
+	if (!t->flush_back)
+		return;
+	t->flush_back = false;
+	if (r->err) {
+		(void)window_lost(&t->w, r);
+		return;
+	}
+	switch (link_judge(t->w.l, r)) {
+	case VERDICT_DONE:
+		if (r->epoch != t->w.l->epoch)
+			break; /* a reset came between: what it covered is written again */
+		flushed(t, t->covers);
+		link_progress(t->w.l);
+		break;
+	case VERDICT_FAILED:
+		flush_failed(t);
+		break;
+	case VERDICT_LATER:
+		t->w.busy = true;
+		break;
+	default:
+		break;
+	}
+}
+
+/* What was good is not any more. */
+static void start_over(struct transfer *t, unsigned good)
+{
+	tell("what was written and not flushed is written again, from LBA %" PRIu64, t->certain);
+	if (good / 2 < t->flush_after)
+		t->flush_after = good / 2 ? good / 2 : 1;
+}
+
+static void put(struct transfer *t)
+{
+	while (!t->ended || t->w.used) {
+		unsigned good;
+
+		watch_end(t);
+		use_input(t);
+		t->w.ahead = t->flush_after * 2;
+		window_send(&t->w);
+		send_flush(t);
+		if (t->ended && !t->w.used)
+			break;
+		if (!t->flush_back)
+			window_wait(&t->w);
+		judge_flush(t);
+		good = window_good(&t->w);
+		if (window_judge(&t->w))
+			start_over(t, good);
+	}
+}
+
+void command_write(struct link *l, const struct operands *o)
+{
+	struct transfer t = { .flush_after = FLUSH_PIECES };
+
+	t.flush = request_new(l);
+	begin(&t, l, o, true, "write");
+	put(&t);
+	must_work(&t);
+	finish(&t);
+	request_free(t.flush);
+	must_be_enough(&t, "were written");
 }

@@ -27,6 +27,7 @@ struct client {
 	struct link link;                 /* first member */
 	struct wire wire;
 	struct url url;
+	char home[256], home_port[8];     /* where a login begins: the URL's portal, or where it has moved to for good */
 	char host[256], port[8];          /* where it is now: redirections lead elsewhere */
 	struct iscsip_config config;
 	struct iscsip_host services;
@@ -41,7 +42,11 @@ struct client {
 	struct pcap_flow flow;
 	uint8_t digests;                  /* 1: header, 2: data; in force for the PDUs traced */
 	/* login */
-	bool login_ended, wire_gone, logged_out;
+	bool login_ended, wire_gone;
+	bool full_feature;                /* the login succeeded */
+	bool logging_out, logged_out;
+	bool peace_told;                  /* the target said how long it wants peace: */
+	uint32_t peace_s;                 /* Time2Wait of its last words */
 	int login_err;
 	uint16_t login_status;
 	struct iscsip_address redirect;
@@ -54,8 +59,12 @@ struct client {
 /* session.c */
 void client_init(struct client *c);
 extern const struct link_ops iscsi_link;
-/* Waits until *flag is set; ends the program where the connection is lost or the time is up. */
-void client_wait(struct client *c, const bool *flag, const char *what);
+/*
+ * Asks with `ask` until it is answered: c->answered and c->answer_err are set by its callback. Over lost connections it is asked
+ * again, as a SCSI command is. `ask` answers 0 or why not; ISCSIP_EAGAIN: not now. False: the connection was lost before the
+ * answer, where `lost_is_answer`.
+ */
+bool client_ask(struct client *c, int (*ask)(struct client *c), const char *what, bool lost_is_answer);
 
 /* control.c */
 void command_discover(struct client *c);

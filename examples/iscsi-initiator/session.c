@@ -2,7 +2,7 @@
 /*
  * A session as a link (host/link.h): connecting, logging in, following redirections, submitting, logging out. When the
  * connection is lost all tasks come back with an error; the link is opened anew with the same ISID, which reinstates the
- * session at the target (RFC 7143 6.3.5).
+ * session at the target (RFC 7143 6.3.5), and not before the target wants that (7.5): note_peace().
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -51,21 +51,40 @@ static void on_task(void *user, struct iscsip_task *t)
 	r->err = t->result.err;
 	if (!r->err && (t->result.response || t->result.reject_reason))
 		r->err = ISCSIP_EPROTO;
-	r->issued = t->result.issued;
 	r->status = t->result.status;
 	r->sense_len = t->result.sense_len;
 	r->in_got = t->result.in_len;
-	r->out_left = t->result.out_residual;
+	r->out_left = r->out_len - t->result.out_len;
+	r->out_sent = t->result.out_sent;
+	r->beyond = (t->result.in_overflow ? t->result.in_residual : 0) + (t->result.out_overflow ? t->result.out_residual : 0);
 	r->done(r);
+}
+
+/* Sends a logout of the session, once. */
+static bool log_out(struct client *c)
+{
+	if (!c->logging_out && iscsip_initiator_logout(c->conn, ISCSIP_LOGOUT_SESSION, 0, c->link.loop.now) == ISCSIP_OK)
+		c->logging_out = true;
+	return c->logging_out;
+}
+
+/* The target's last words on when it may be asked again. */
+static void keep_peace(struct client *c, uint32_t seconds)
+{
+	c->peace_told = true;
+	c->peace_s = seconds;
 }
 
 static void on_async(void *user, struct iscsip_conn *conn, const struct iscsip_async_message *a)
 {
 	struct client *c = user;
 
+	(void)conn;
 	tell("%s: asynchronous message %u", c->url.host, a->event);
-	if (a->event == ISCSIP_ASYNC_LOGOUT)
-		(void)iscsip_initiator_logout(conn, ISCSIP_LOGOUT_SESSION, 0, c->link.loop.now);
+	if (a->event == ISCSIP_ASYNC_LOGOUT && !log_out(c))
+		tell("%s: no logout is possible now", c->url.host); /* then the target ends the connection */
+	if (a->event == ISCSIP_ASYNC_DROP_CONNECTION || a->event == ISCSIP_ASYNC_DROP_SESSION)
+		keep_peace(c, a->param[1]);
 }
 
 static void on_logout(void *user, struct iscsip_conn *conn, int err, uint8_t response, uint16_t time2wait,
@@ -74,11 +93,15 @@ static void on_logout(void *user, struct iscsip_conn *conn, int err, uint8_t res
 	struct client *c = user;
 
 	(void)conn;
-	(void)err;
-	(void)response;
-	(void)time2wait;
 	(void)time2retain;
 	c->logged_out = true;
+	if (err)
+		return;
+	/* RFC 7143 11.15.3: the field means nothing after a success at recovery level 0, nor for a connection that is unknown */
+	if (response == ISCSIP_LOGOUT_CLOSED)
+		keep_peace(c, 0);
+	else if (response != ISCSIP_LOGOUT_NO_CID)
+		keep_peace(c, time2wait);
 }
 
 static const struct iscsip_initiator_ops ops = {
@@ -157,8 +180,8 @@ void client_init(struct client *c)
 	c->login_mem = need(c->login_size);
 	c->isid[0] = 0x80; /* T = 2: random (RFC 7143 11.12.5) */
 	random_bytes(NULL, c->isid + 1, 3);
-	memcpy(c->host, c->url.host, sizeof c->host);
-	memcpy(c->port, c->url.port, sizeof c->port);
+	memcpy(c->home, c->url.host, sizeof c->home);
+	memcpy(c->home_port, c->url.port, sizeof c->home_port);
 	if (loop_init(&c->link.loop))
 		die("event loop: %s", strerror(errno));
 }
@@ -172,6 +195,15 @@ static void say_error(struct client *c, const struct iscsip_error *e)
 	snprintf(c->link.why, sizeof c->link.why, "%s%s%s", text, reason[0] ? ": " : "", reason);
 }
 
+/* RFC 7143 7.5: what the target said last, or what was agreed for a connection that ends without a word. */
+static void note_peace(struct client *c)
+{
+	uint32_t seconds = c->peace_told ? c->peace_s : iscsip_session_params(c->session)->default_time2wait;
+
+	if (c->full_feature)
+		c->link.not_before = c->link.loop.now + (iscsip_time)seconds * 1000u;
+}
+
 static void wire_freed(struct wire *w)
 {
 	struct client *c = (struct client *)(void *)((char *)w - offsetof(struct client, wire));
@@ -179,6 +211,7 @@ static void wire_freed(struct wire *w)
 
 	c->wire_gone = true;
 	pcap_flow_close(&c->flow);
+	note_peace(c);
 	if (c->logged_out)
 		return;
 	if (e->code == ISCSIP_ECLOSED)
@@ -204,18 +237,25 @@ static int make_session(struct client *c)
 	return iscsip_initiator_session_init(&c->session, c->session_mem, c->session_size, &c->config, &id, &ops, c);
 }
 
-/* One attempt at one address. 0, or -1 with why. */
-static int attempt(struct client *c)
+/* A connection to where it is now, with a login under way. False with why. */
+static bool connect_now(struct client *c, int *fd)
 {
 	const char *why;
-	int err, fd = net_connect(c->host, c->port, (int)c->link.timeout_ms, &why);
 
-	if (fd < 0) {
+	*fd = net_connect(c->host, c->port, (int)c->link.connect_ms, &why);
+	if (*fd < 0)
 		snprintf(c->link.why, sizeof c->link.why, "cannot connect to %s:%s: %s", c->host, c->port, why);
-		return -1;
-	}
+	return *fd >= 0;
+}
+
+static void begin_login(struct client *c, int fd)
+{
+	int err;
+
 	c->link.loop.now = loop_clock();
-	c->login_ended = c->wire_gone = c->logged_out = false;
+	c->login_ended = c->wire_gone = c->full_feature = c->logging_out = c->logged_out = c->peace_told = false;
+	c->login_err = ISCSIP_OK;
+	c->login_status = ISCSIP_LOGIN_SUCCESS;
 	c->link.why[0] = '\0';
 	err = make_session(c);
 	if (!err)
@@ -231,9 +271,6 @@ static int attempt(struct client *c)
 	if (wire_open(&c->wire, &c->link.loop, fd, &wire_iscsi, c->conn))
 		die("epoll: %s", strerror(errno));
 	wire_dirty(&c->wire);
-	while (!c->login_ended && !c->wire_gone)
-		loop_round(&c->link.loop, 1000);
-	return c->login_ended && c->login_err == ISCSIP_OK && c->login_status == ISCSIP_LOGIN_SUCCESS ? 0 : -1;
 }
 
 static void gone(struct client *c)
@@ -243,6 +280,7 @@ static void gone(struct client *c)
 	wire_free_dead(&c->link.loop);
 	if (iscsip_initiator_session_fini(c->session))
 		die("a connection is still in the session");
+	c->session = NULL;
 }
 
 static void say_refusal(struct client *c)
@@ -255,30 +293,79 @@ static void say_refusal(struct client *c)
 			 iscsip_strerror(c->login_err));
 }
 
-static int open_link(struct link *l)
+/*
+ * Whether a login that failed may do better later: the target's own trouble (class 3), too many connections, or a connection that
+ * ended without a word. Where we were logged in before, a target that is not there may be one that is being started.
+ */
+static bool passes_by(const struct client *c)
+{
+	int err = c->login_err ? c->login_err : iscsip_conn_error(c->conn)->code;
+
+	if (c->login_status == ISCSIP_LOGIN_SUCCESS)
+		return err == ISCSIP_ECLOSED || err == ISCSIP_ETIMEDOUT || err == ISCSIP_OK;
+	return c->login_status >> 8 == 3 || c->login_status == ISCSIP_LOGIN_TOO_MANY_CONNECTIONS ||
+	       (c->login_status == ISCSIP_LOGIN_NOT_FOUND && c->link.was_open);
+}
+
+/* How an attempt at one address ended: open, refused, or to be tried later; or a redirection (c->login_status). */
+static enum link_opened attempt(struct client *c)
+{
+	enum link_opened how;
+	int fd;
+
+	if (!connect_now(c, &fd))
+		return errno == ENOENT ? LINK_REFUSED : LINK_LATER;
+	begin_login(c, fd);
+	while (!c->login_ended && !c->wire_gone)
+		loop_round(&c->link.loop, 1000);
+	if (c->login_ended && c->login_err == ISCSIP_OK && c->login_status == ISCSIP_LOGIN_SUCCESS) {
+		c->full_feature = true;
+		c->wire.session_deadline = iscsip_session_deadline(c->session);
+		return LINK_OPEN;
+	}
+	if (!c->wire_gone)
+		wire_close(&c->wire);
+	wire_free_dead(&c->link.loop);
+	how = passes_by(c) ? LINK_LATER : LINK_REFUSED;
+	say_refusal(c);
+	gone(c);
+	return how;
+}
+
+/*
+ * Follows a redirection. One that is permanent (0102) says where the next login begins too, if all before it were: what a node
+ * says of itself holds for those that were sent to it for a while (0101) only as long as they are.
+ */
+static void follow(struct client *c, bool *for_good)
+{
+	*for_good &= c->login_status == ISCSIP_LOGIN_MOVED_PERMANENTLY;
+	snprintf(c->host, sizeof c->host, "%s", c->redirect.host);
+	snprintf(c->port, sizeof c->port, "%u", c->redirect.port);
+	if (*for_good) {
+		memcpy(c->home, c->host, sizeof c->home);
+		memcpy(c->home_port, c->port, sizeof c->home_port);
+	}
+	tell("redirected to %s:%s", c->host, c->port);
+}
+
+static enum link_opened open_link(struct link *l)
 {
 	struct client *c = client_of(l);
-	int i;
+	bool for_good = true;
 
-	for (i = 0; i < MAX_REDIRECTS; i++) {
-		if (attempt(c) == 0) {
-			c->wire.session_deadline = iscsip_session_deadline(c->session);
-			return 0;
-		}
-		if (!c->login_ended && c->link.why[0] && !c->session)
-			return -1;
-		if (c->session)
-			gone(c);
-		say_refusal(c);
-		c->session = NULL;
-		if (!c->login_ended || c->login_status >> 8 != 1)
-			return -1;
-		snprintf(c->host, sizeof c->host, "%s", c->redirect.host);
-		snprintf(c->port, sizeof c->port, "%u", c->redirect.port);
-		tell("redirected to %s:%s", c->host, c->port);
+	memcpy(c->host, c->home, sizeof c->host);
+	memcpy(c->port, c->home_port, sizeof c->port);
+	for (int i = 0; i < MAX_REDIRECTS; i++) {
+		enum link_opened how;
+
+		c->login_status = ISCSIP_LOGIN_SUCCESS;
+		how = attempt(c);
+		if (how == LINK_OPEN || c->login_status >> 8 != 1)
+			return how;
+		follow(c, &for_good);
 	}
-	snprintf(c->link.why, sizeof c->link.why, "redirected %d times, given up at %s:%s", MAX_REDIRECTS, c->host, c->port);
-	return -1;
+	snprintf(l->why, sizeof l->why, "redirected %d times, given up at %s:%s", MAX_REDIRECTS, c->host, c->port);
+	return LINK_LATER; /* nodes that hand a target over to each other may agree in a while */
 }
 
 static int submit(struct link *l, struct request *r)
@@ -322,13 +409,12 @@ static void close_link(struct link *l)
 
 	if (!c->session)
 		return;
-	if (!c->wire_gone && iscsip_initiator_logout(c->conn, ISCSIP_LOGOUT_SESSION, 0, l->loop.now) == ISCSIP_OK) {
+	if (!c->wire_gone && log_out(c)) {
 		wire_dirty(&c->wire);
 		while (!c->logged_out && !c->wire_gone && loop_clock() < until)
 			loop_round(&l->loop, 100);
 	}
 	gone(c);
-	c->session = NULL;
 }
 
 const struct link_ops iscsi_link = {
@@ -338,15 +424,63 @@ const struct link_ops iscsi_link = {
 	.close = close_link,
 };
 
-void client_wait(struct client *c, const bool *flag, const char *what)
+/* Whether the session is as good as gone. */
+static bool is_lost(const struct client *c)
+{
+	return c->wire_gone || iscsip_conn_error(c->conn)->code || c->logging_out;
+}
+
+/* True where it was answered; else why is told to the link. */
+static bool wait_for_answer(struct client *c, int (*ask)(struct client *c), const char *what)
+{
+	iscsip_time until = loop_clock() + c->link.timeout_ms;
+	bool asked = false;
+
+	c->answered = false;
+	while (!c->answered && !is_lost(c)) {
+		int err = asked ? 0 : ask(c);
+
+		asked |= err == 0;
+		if (err && err != ISCSIP_EAGAIN && !is_lost(c))
+			die("%s: %s", what, iscsip_strerror(err));
+		wire_dirty(&c->wire);
+		loop_round(&c->link.loop, asked ? 200 : 20);
+		if (loop_clock() >= until && !c->answered) {
+			snprintf(c->link.why, sizeof c->link.why, "%s: no answer within %u s", what, c->link.timeout_ms / 1000);
+			return false;
+		}
+	}
+	return c->answered && !(c->answer_err && is_lost(c));
+}
+
+/* The reason follows the bytes that ended the connection. */
+static void let_it_end(struct client *c)
+{
+	iscsip_time until = loop_clock() + LOGOUT_MS;
+
+	while (!c->wire_gone && is_lost(c) && loop_clock() < until)
+		loop_round(&c->link.loop, 100);
+}
+
+bool client_ask(struct client *c, int (*ask)(struct client *c), const char *what, bool lost_is_answer)
 {
 	iscsip_time until = loop_clock() + c->link.timeout_ms;
 
-	while (!*flag) {
-		if (c->wire_gone)
-			die("%s: %s", what, c->link.why);
-		if (loop_clock() >= until)
-			die("%s: no answer within %u s", what, c->link.timeout_ms / 1000);
-		loop_round(&c->link.loop, 200);
+	for (;;) {
+		if (wait_for_answer(c, ask, what)) {
+			if (c->answer_err != ISCSIP_EAGAIN || loop_clock() >= until)
+				break;
+			link_pause(&c->link); /* the target had no room for it (Reject reason 6) */
+			continue;
+		}
+		let_it_end(c);
+		if (lost_is_answer && c->wire_gone)
+			return false;
+		link_reopen(&c->link);
+		until = loop_clock() + c->link.timeout_ms;
 	}
+	if (c->answer_err)
+		die("%s: %s", what, iscsip_strerror(c->answer_err));
+	link_progress(&c->link);
+	return true;
 }

@@ -50,6 +50,8 @@ struct iscsip_result {
 	                            bytes that had no room. */
 	uint32_t out_residual; /**< Bytes offered and not taken: out_len of the task less `out_len`; or with out_overflow bytes wanted
 	                            beyond, as the target says. */
+	uint32_t out_sent;     /**< Bytes of data-out that were sent, counted here: where it is all of them, a status that says that the
+	                            command is done is no lie, whatever the residual says. */
 	uint32_t out_len;      /**< Bytes of data-out that the target took, from their beginning on: those that were sent, counted here,
 	                            less what the target says that it left (a residual), what it rejected and what the transport did
 	                            not take. A write that ended with GOOD and less than all of its data was not written in whole. */

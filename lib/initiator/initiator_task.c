@@ -198,7 +198,8 @@ static void ini_settle_out(struct iscsip_task *t)
 	struct iscsip_result *r = &t->result;
 	uint32_t told = r->out_overflow ? 0 : r->out_residual;
 
-	r->out_len = ini_least(r->out_len, ini_least(ini_priv(t)->out_lost, t->out_len - told));
+	r->out_sent = ini_least(r->out_len, ini_priv(t)->out_lost);
+	r->out_len = ini_least(r->out_sent, t->out_len - told);
 	if (!r->out_overflow)
 		r->out_residual = t->out_len - r->out_len;
 }

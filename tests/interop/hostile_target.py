@@ -7,8 +7,8 @@ import struct
 import time
 
 from harness import BIN, TARGET, Suite, expect, run
-from hostile_target_kit import DECLARED, Connection, Target
-from peer import ASYNC, LOGIN_RESPONSE, LOGOUT_RESPONSE, NO_TAG, OP, TEXT_RESPONSE, Closed, Pdu, Peer, pad
+from hostile_target_kit import Target
+from peer import ASYNC, LOGOUT_RESPONSE, NO_TAG, OP, TEXT_RESPONSE, Pdu
 
 suite = Suite()
 

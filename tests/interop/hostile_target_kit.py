@@ -7,7 +7,7 @@ import struct
 import threading
 
 from harness import expect
-from peer import LOGIN_RESPONSE, NO_TAG, OP, Closed, Peer, pad
+from peer import ASYNC, DATA_IN, LOGIN_RESPONSE, LOGOUT_RESPONSE, NO_TAG, OP, R2T, RESPONSE, Closed, Peer, pad
 
 DECLARED = ("InitiatorName", "InitiatorAlias", "TargetName", "SessionType", "MaxRecvDataSegmentLength")
 
@@ -18,17 +18,62 @@ class Connection(Peer):
     def __init__(self, accepted):
         self.socket = accepted
         self.socket.settimeout(20)
-        self.expstatsn = 0
+        self.expstatsn = self.cmdsn = 0
         self.statsn = 1
 
     def answer(self, opcode, request, data=b"", flags=0x80, lun=0, ttt=NO_TAG, rest=None, status=0):
         cmdsn = struct.unpack(">I", request.bhs[24:28])[0] + (0 if request.bhs[0] & 0x40 else 1)
+        self.cmdsn = cmdsn = max(cmdsn, self.cmdsn)
         tail = struct.pack(">IIII", ttt, self.statsn, cmdsn, cmdsn + 8) + (rest or bytes(12))
         bhs = struct.pack(">BBBB", opcode, flags, 0, status) + len(data).to_bytes(4, "big") + struct.pack(">QI", lun, request.itt) + tail
         self.statsn += 1
         self.send(bhs + pad(data))
 
-    def login(self, status=0, text=None, tsih=1, flags=0x87):
+    def check(self, q, told, data=b"", residual=None):
+        """CHECK CONDITION with this sense data, perhaps behind data."""
+        if data:
+            self.answer(DATA_IN, q, data, flags=0x80)
+            self.statsn -= 1
+        rest = struct.pack(">III", 0, 0, residual or 0)
+        self.answer(RESPONSE, q, struct.pack(">H", len(told)) + told, flags=0x80 | (2 if residual else 0), rest=rest, status=2)
+
+    def data_in(self, q, data, status=0):
+        """Data of a read, as far as it was asked for, with its status."""
+        room = q.words[0]
+        data, at, n = data[:room], 0, 0
+        short = room - len(data)
+        while True:
+            part = data[at:at + 65536]
+            last = at + len(part) >= len(data)
+            flags = (0x81 if last else 0) | (2 if last and short else 0)
+            self.answer(DATA_IN, q, part, flags=flags, rest=struct.pack(">III", n, at, short if last else 0), status=status)
+            self.statsn -= not last
+            at, n = at + len(part), n + 1
+            if last:
+                return
+
+    def r2t(self, q, at, length):
+        self.answer(R2T, q, ttt=q.itt & 0x7fffffff, rest=struct.pack(">III", 0, at, length))
+        self.statsn -= 1
+
+    def async_message(self, event, words=(0, 0, 0)):
+        """words: Parameter1 to 3."""
+        bhs = struct.pack(">BBHI", ASYNC, 0x80, 0, 0) + struct.pack(">QIIIII", 0, NO_TAG, 0, self.statsn, self.cmdsn, self.cmdsn + 8)
+        self.statsn += 1
+        self.send(bhs + struct.pack(">BBHHHI", event, 0, *words, 0))
+
+    def logout(self, request, response=0, time2wait=0):
+        cmdsn = struct.unpack(">I", request.bhs[24:28])[0] + (0 if request.bhs[0] & 0x40 else 1)
+        self.send(struct.pack(">BBBBIQIIIII", LOGOUT_RESPONSE, 0x80, response, 0, 0, 0, request.itt, 0, self.statsn, cmdsn, cmdsn + 8) +
+                  struct.pack(">IHHI", 0, time2wait, 20, 0))
+        self.statsn += 1
+
+    def cut(self):
+        """Ends the connection without a word."""
+        self.socket.shutdown(socket.SHUT_RDWR)
+        raise Closed()
+
+    def login(self, status=0, text=None, tsih=1, flags=0x87, keys=None):
         """Answers one Login Request: every key that was offered, or `text` alone."""
         request = self.receive()
         expect(request.opcode == OP["login"], "no login:", request)
@@ -38,6 +83,7 @@ class Connection(Peer):
             for key, value in request.text().items():
                 if key not in DECLARED:
                     text[key] = "None" if key.endswith("Digest") else value.split(",")[-1]
+            text.update({k: v for k, v in (keys or {}).items() if k in text})
         data = text if isinstance(text, bytes) else "".join(f"{k}={v}\0" for k, v in text.items()).encode()
         cmdsn = struct.unpack(">I", request.bhs[24:28])[0]
         bhs = struct.pack(">BBBB", LOGIN_RESPONSE, 0 if status else flags, 0, 0) + len(data).to_bytes(4, "big") + \

@@ -45,7 +45,7 @@ def failures():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    out = initiator("inquiry", f"iscsi://127.0.0.1:{port}/{TARGET}/0", ok=[1])
+    out = initiator("inquiry", "--retry-for", 0, f"iscsi://127.0.0.1:{port}/{TARGET}/0", ok=[1])
     expect(out.count("\n") == 1 and f"127.0.0.1:{port}" in out and "refused" in out, out)
     server = suite.serve("--target", TARGET, "--lun", "0=ram:1M")
     out = initiator("inquiry", f"{server.url}/{TARGET}x/0", ok=[1])
