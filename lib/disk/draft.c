@@ -111,12 +111,11 @@ struct disk_reg *iscsip__disk_draft_add(struct disk_lun *lun, const uint8_t *id,
 	return g;
 }
 
+/* @g is in the draft. */
 void iscsip__disk_draft_remove(struct disk_lun *lun, struct disk_reg *g)
 {
-	lun->next.regs -= (g->sides & REG_NEXT) != 0;
+	lun->next.regs--;
 	g->sides &= (uint8_t)~REG_NEXT;
-	if (!g->sides)
-		g->lun = 0;
 }
 
 void iscsip__disk_draft_reserve(struct disk_lun *lun, uint8_t type, uint16_t holder)

@@ -34,21 +34,10 @@ static void prout_wait(struct disk_req *r)
 
 static void prout_committed(struct disk_req *r)
 {
-	switch (r->result) {
-	case ISCSIP_STORAGE_OK:
+	if (r->result == ISCSIP_STORAGE_OK)
 		prout_wait(r);
-		break;
-	case ISCSIP_STORAGE_NO_SPACE:
-		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INSUFFICIENT_REGISTRATIONS);
-		break;
-	case ISCSIP_STORAGE_IO_ERROR:
-		/* no block of the medium is at fault, so none is named */
-		iscsip__disk_fail(r, ISCSIP_SENSE_MEDIUM_ERROR, ISCSIP_ASC_WRITE_ERROR);
-		break;
-	default:
+	else
 		iscsip__disk_fail_storage(r);
-		break;
-	}
 }
 
 static void prout_commit(struct disk_req *r)

@@ -466,15 +466,20 @@ void iscsip__disk_conflict(struct disk_req *r)
 void iscsip__disk_fail_storage(struct disk_req *r)
 {
 	uint64_t lba = r->lun ? r->st.error_offset >> r->lun->shift : 0;
-	bool reading = r->st.op == ISCSIP_STORAGE_READ;
+	uint16_t asc = r->st.op == ISCSIP_STORAGE_READ ? ISCSIP_ASC_READ_ERROR : ISCSIP_ASC_WRITE_ERROR;
 
 	switch (r->result) {
 	case ISCSIP_STORAGE_IO_ERROR:
-		iscsip__disk_fail_info(r, ISCSIP_SENSE_MEDIUM_ERROR, reading ? ISCSIP_ASC_READ_ERROR : ISCSIP_ASC_WRITE_ERROR,
-				       lba);
+		if (r->st.op == ISCSIP_STORAGE_COMMIT)
+			iscsip__disk_fail(r, ISCSIP_SENSE_MEDIUM_ERROR, asc); /* no block of the medium is at fault */
+		else
+			iscsip__disk_fail_info(r, ISCSIP_SENSE_MEDIUM_ERROR, asc, lba);
 		break;
 	case ISCSIP_STORAGE_NO_SPACE:
-		iscsip__disk_fail_info(r, ISCSIP_SENSE_DATA_PROTECT, ISCSIP_ASC_SPACE_ALLOCATION_FAILED, lba);
+		if (r->st.op == ISCSIP_STORAGE_COMMIT)
+			iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INSUFFICIENT_REGISTRATIONS);
+		else
+			iscsip__disk_fail_info(r, ISCSIP_SENSE_DATA_PROTECT, ISCSIP_ASC_SPACE_ALLOCATION_FAILED, lba);
 		break;
 	case ISCSIP_STORAGE_READ_ONLY:
 		iscsip__disk_fail(r, ISCSIP_SENSE_DATA_PROTECT, ISCSIP_ASC_WRITE_PROTECTED);

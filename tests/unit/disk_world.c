@@ -6,8 +6,9 @@
  *
  * What must hold in any case: storage is asked for whole blocks within the capacity and never twice at once for a
  * command, nor for bytes that it still has a write of a command for that was given up; buffers are as long as the
- * initiator's data; data-in is given in one order; each command that was executed is completed
- * exactly once, and in the end, when everything has been answered, everything has been given back.
+ * initiator's data; data-in is given in one order; each command that was executed is completed exactly once; a unit has one
+ * commit out at a time, and its reservations agree with the table of registrations after every step; and in the end, when
+ * everything has been answered, everything has been given back.
  *
  * In the comparing play commands run one after the other, and a reference predicts each: an array of bytes and the
  * rules of SBC-3 written down once more, from the standard and not from the disk.
@@ -69,6 +70,9 @@ struct wunit {
 	bool there;
 	bool leaving;
 	uint32_t pins;
+	bool commits_late; /* COMMIT is answered like the requests of a backing of its own */
+	uint8_t kept[2048];
+	size_t kept_len;
 };
 
 struct world {
@@ -298,6 +302,16 @@ static void u_copy(struct wunit *u, const struct iscsip_storage_req *q)
 	}
 }
 
+static void u_keep(struct wunit *u, const struct iscsip_storage_req *q)
+{
+	int i;
+
+	MUST(q->len <= sizeof u->kept);
+	for (u->kept_len = 0, i = 0; i < q->cnt; u->kept_len += q->vec[i++].len)
+		memcpy(u->kept + u->kept_len, q->vec[i].base, q->vec[i].len);
+	MUST(u->kept_len == q->len);
+}
+
 static void u_serve(struct wunit *u, struct iscsip_storage_req *q)
 {
 	uint64_t first = q->offset / u->w->block, n = q->len / u->w->block, i;
@@ -320,6 +334,9 @@ static void u_serve(struct wunit *u, struct iscsip_storage_req *q)
 			;
 		q->len = i * u->w->block;
 		q->provisioning = u->map[first] ? ISCSIP_PROVISIONING_MAPPED : ISCSIP_PROVISIONING_DEALLOCATED;
+		break;
+	case ISCSIP_STORAGE_COMMIT:
+		u_keep(u, q);
 		break;
 	default:
 		break;
@@ -355,12 +372,14 @@ static void u_request(void *user, struct iscsip_storage_req *q)
 	if (q->op != ISCSIP_STORAGE_COMMIT)
 		MUST(u->there && q->offset <= u->size && q->len <= u->size - q->offset && q->offset % w->block == 0 &&
 		     q->len % w->block == 0);
-	for (i = 0; i < w->pending_cnt; i++)
+	for (i = 0; i < w->pending_cnt; i++) {
 		MUST(w->pending[i] != q);
+		MUST(q->op != ISCSIP_STORAGE_COMMIT || w->pending[i]->op != q->op || w->pending[i]->user[0] != u);
+	}
 	if (q->op != ISCSIP_STORAGE_COMMIT)
 		u_look_late(u, q->offset, q->len ? q->len : u->size - q->offset);
 	q->user[0] = u;
-	if (u->backing == 2) {
+	if (u->backing == 2 || (q->op == ISCSIP_STORAGE_COMMIT && u->commits_late)) {
 		MUST(w->pending_cnt < PENDING);
 		w->pending[w->pending_cnt++] = q;
 		return;
@@ -443,8 +462,10 @@ static int w_unit_add(struct world *w, int i)
 {
 	struct wunit *u = &w->unit[i];
 	struct iscsip_disk_lun_config c = w->lun_cfg;
+	int rc;
 
 	u->w = w;
+	u->commits_late = w->cfg.max_pieces & 1;
 	u->backing = i == 0 ? u->backing : 2 - u->backing;
 	u->size = (uint64_t)BLOCKS * w->block;
 	u->ops.struct_size = sizeof u->ops;
@@ -457,9 +478,17 @@ static int w_unit_add(struct world *w, int i)
 	}
 	c.ops = &u->ops;
 	c.user = u;
+	c.saved = u->kept_len ? u->kept : NULL;
+	c.saved_len = u->kept_len;
+	rc = iscsip_disk_lun_add(w->disk, (uint32_t)i, &c);
+	if (rc == ISCSIP_EAGAIN && c.saved) { /* the other unit's registrations are in the way */
+		c.saved = NULL;
+		c.saved_len = u->kept_len = 0;
+		rc = iscsip_disk_lun_add(w->disk, (uint32_t)i, &c);
+	}
 	u->there = true;
 	u->leaving = false;
-	return iscsip_disk_lun_add(w->disk, (uint32_t)i, &c);
+	return rc;
 }
 
 /* --- host ----------------------------------------------------------------------------------------------------- */
@@ -525,7 +554,7 @@ static void w_setup(struct world *w, const uint8_t *data, size_t size, int backi
 	w->lun_cfg.struct_size = sizeof w->lun_cfg;
 	w->lun_cfg.block_size = w->block;
 	w->lun_cfg.blocks = BLOCKS;
-	w->lun_cfg.flags = (b & 1 ? ISCSIP_LUN_THIN : 0) | ISCSIP_LUN_REMOVABLE;
+	w->lun_cfg.flags = (b & 1 ? ISCSIP_LUN_THIN : 0) | (b & 2 ? ISCSIP_LUN_COMMIT_ALL : 0) | ISCSIP_LUN_REMOVABLE;
 	n = iscsip_disk_size(&w->cfg);
 	MUST(n > 0);
 	w->mem = malloc(n);
@@ -612,7 +641,7 @@ static void w_end(struct world *w)
 
 		MUST(w->unit[i].pins == 0);
 		MUST(lun->open == 0 && lun->barriers == 0 && lun->atomics == 0 && lun->dormant == 0 && lun->foreign == 0 &&
-		     lun->visitors == 0 && lun->order == (lun->aca ? 1u : 0u));
+		     lun->visitors == 0 && !lun->changer && !lun->change_head && lun->order == (lun->aca ? 1u : 0u));
 		free(w->unit[i].bytes);
 	}
 	free(w->mem);
@@ -770,6 +799,26 @@ static void play_tmf(struct world *w)
 	iscsip_disk_ops()->tmf(w->disk, &w->tmf);
 }
 
+/* A newer state of the unit, as another device would have stored it, or with a byte that none would have written. */
+static void play_state(struct world *w, uint32_t lun)
+{
+	uint8_t b[2048], how = take8(w);
+	size_t n = iscsip_disk_lun_state_get(w->disk, lun, b, sizeof b), i;
+	uint64_t sum = 0xcbf29ce484222325u;
+
+	if (n == 0)
+		return;
+	store_be64(b + 8, load_be64(b + 8) + (how & 3));
+	if (how & 4)
+		b[take8(w) % n] = take8(w);
+	if (how & 8)
+		b[30] = how >> 5; /* the action that caused it, of a nexus that is nobody's */
+	for (i = 0; i < n - 8; i++)
+		sum = (sum ^ b[i]) * 0x100000001b3u;
+	store_be64(b + n - 8, sum);
+	(void)iscsip_disk_lun_state_apply(w->disk, lun, b, n, NULL);
+}
+
 static void play_host(struct world *w)
 {
 	uint8_t what = take8(w);
@@ -809,9 +858,52 @@ static void play_host(struct world *w)
 		}
 		break;
 	default:
-		iscsip_disk_work(w->disk);
+		if (what & 0x80)
+			play_state(w, (uint32_t)i);
+		else
+			iscsip_disk_work(w->disk);
 		break;
 	}
+}
+
+/* The state in force and the table of registrations say the same, and each nexus knows its own. */
+static void check_reservations(const struct world *w, const struct disk_lun *lun)
+{
+	const struct iscsip_disk *d = w->disk;
+	uint32_t i, k, regs = 0;
+
+	for (i = 0; i < d->cfg.max_registrations; i++) {
+		const struct disk_reg *g = &d->regs[i];
+
+		if (g->lun != lun->index + 1)
+			continue;
+		MUST(g->sides && (g->sides & REG_NOW || lun->changer));
+		regs += (g->sides & REG_NOW) != 0;
+		for (k = 0; k < i && g->sides & REG_NOW; k++)
+			MUST(d->regs[k].lun != g->lun || !(d->regs[k].sides & REG_NOW) || d->regs[k].port != g->port ||
+			     !iscsip__disk_id_equal(d->regs[k].id, d->regs[k].id_len, g->id, g->id_len));
+	}
+	MUST(regs == lun->now.regs);
+	MUST(lun->now.type == 0 || (lun->now.type >= 7 ? regs > 0 : lun->now.holder > 0));
+	MUST(!lun->now.holder || (lun->now.type && lun->now.type < 7 && d->regs[lun->now.holder - 1].lun == lun->index + 1 &&
+				  d->regs[lun->now.holder - 1].sides & REG_NOW));
+	MUST((lun->now.type != 0) == ((lun->gate & GATE_PERSISTENT) != 0));
+	MUST(!(lun->reserved && lun->now.type));
+	for (i = 0; i < d->slots_used; i++) {
+		unsigned reg = lun->itls[i].reg;
+
+		MUST(reg == 0 || (d->regs[reg - 1].lun == lun->index + 1 && d->regs[reg - 1].sides & REG_NOW));
+	}
+	MUST(!lun->change_head || lun->changer);
+}
+
+static void check_units(const struct world *w)
+{
+	uint32_t i;
+
+	for (i = 0; i < w->disk->luns_used; i++)
+		if (w->disk->luns[i].used)
+			check_reservations(w, &w->disk->luns[i]);
 }
 
 static void play_operation(struct world *w)
@@ -841,7 +933,7 @@ static void play_operation(struct world *w)
 		break;
 	case 10:
 		if (w->pending_cnt)
-			u_answer(w, 0, which % 7);
+			u_answer(w, 0, which % (ISCSIP_STORAGE_FENCED + 1));
 		break;
 	case 11:
 		if (c->used && !c->executed)
@@ -870,8 +962,10 @@ void disk_world_play(const uint8_t *data, size_t size)
 	static struct world w;
 
 	w_setup(&w, data, size, -1);
-	while (w.p < w.end)
+	while (w.p < w.end) {
 		play_operation(&w);
+		check_units(&w);
+	}
 	w_end(&w);
 }
 

@@ -377,6 +377,32 @@ static void reserve_of_spc_2_waits_for_the_first_registration(void **state)
 	}
 }
 
+static void of_two_that_waited_to_reserve_the_second_conflicts(void **state)
+{
+	static const uint8_t reserve[6] = { 0x16 }, release[6] = { 0x17 };
+	struct rig *r = rig_new(RIG_DEFERRED, 0);
+	struct rig_cmd *c[3];
+	int i;
+
+	(void)state;
+	begin(r, 0, REGISTER, 0, 0, 1, APTPL);
+	for (i = 0; i < 3; i++) {
+		c[i] = rig_begin(r, i & 1, 0, reserve, 6, NULL, 0, 0, 1, false);
+		pump_wire(r);
+		assert_false(c[i]->completed);
+	}
+	answer(r, ISCSIP_STORAGE_NOT_READY);
+	assert_good(c[0]);
+	assert_conflict(c[1]);
+	assert_good(c[2]);
+	assert_good(rig_run(r, 0, 0, release, 6, NULL, 0, 0));
+	/* beside registrations RELEASE changes nothing, and is for those who are registered */
+	assert_good(prout(r, 0, REGISTER, 0, 0, 1, APTPL));
+	assert_good(rig_run(r, 0, 0, release, 6, NULL, 0, 0));
+	assert_conflict(rig_run(r, 1, 0, release, 6, NULL, 0, 0));
+	rig_free(r);
+}
+
 /* It was looked at when the command came in; the list took longer to come. */
 static void a_registration_whose_list_comes_after_a_reserve_conflicts(void **state)
 {
@@ -505,6 +531,7 @@ int main(void)
 		cmocka_unit_test(a_preempted_nexus_that_waited_finds_itself_not_registered),
 		cmocka_unit_test(units_do_not_wait_for_each_other),
 		cmocka_unit_test(reserve_of_spc_2_waits_for_the_first_registration),
+		cmocka_unit_test(of_two_that_waited_to_reserve_the_second_conflicts),
 		cmocka_unit_test(a_registration_whose_list_comes_after_a_reserve_conflicts),
 		cmocka_unit_test(what_the_storage_took_is_in_force_though_nobody_waits_for_it),
 		cmocka_unit_test(one_that_waited_and_is_gone_changes_nothing),

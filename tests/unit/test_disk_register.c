@@ -253,6 +253,29 @@ static void what_cannot_be_kept_for_want_of_buffers_is_refused_as_a_whole(void *
 	rig_free(r);
 }
 
+/* It would fit; the buffers are with others just now. */
+static void what_could_be_kept_with_more_buffers_is_busy(void **state)
+{
+	struct rig *r = many_ports(RIG_DEFERRED, 100, 256, 6);
+	uint8_t cdb[16], out[10] = { 0x5f, IGNORE, 0, 0, 0, 0, 0, 0, 24 }, list[24] = { [15] = 2, [20] = APTPL | ALL_TG_PT };
+	struct rig_cmd *d, *c;
+
+	(void)state;
+	d = rig_begin(r, 1, 0, cdb, iscsip_cdb_rw(cdb, ISCSIP_CDB_READ, 0, 32, 0), NULL, 0, 32 * 512, 1, false);
+	assert_int_equal(r->pending_cnt, 1);
+	c = rig_begin(r, 0, 0, out, 10, list, 24, 0, 1, false);
+	while (rig_step(r))
+		;
+	assert_true(c->completed);
+	assert_int_equal(c->status, ISCSIP_STATUS_BUSY);
+	rig_pump(r);
+	assert_good(d);
+	assert_int_equal(keys(r), 0);
+	assert_good(prout(r, 0, IGNORE, 0, 0, 2, APTPL | ALL_TG_PT));
+	assert_int_equal(keys(r), 100);
+	rig_free(r);
+}
+
 static void a_port_named_for_all_ports_is_registered_at_each(void **state)
 {
 	uint8_t ids[600];
@@ -401,6 +424,47 @@ static void a_name_that_stands_for_two_ports_is_refused(void **state)
 	rig_free(r);
 }
 
+/* Other transports name their ports in their own way: these are the same where all bytes are. */
+static void ports_of_other_transports_are_known_by_all_bytes(void **state)
+{
+	uint8_t id[24] = { 0x06, 0, 0, 0, 0x50, 1, 2, 3, 4, 5, 6, 0x41 };
+	struct rig *r = many_ports(RIG_SYNC, 1, 8, 8);
+
+	(void)state;
+	iscsip_disk_nexus_close(&r->nexus[0]);
+	assert_int_equal(iscsip_disk_nexus_open(r->disk, &r->nexus[0], id, 24, 1), ISCSIP_OK);
+	iscsip_disk_nexus_close(&r->nexus[1]);
+	id[11] = 0x61; /* no letter here */
+	assert_int_equal(iscsip_disk_nexus_open(r->disk, &r->nexus[1], id, 24, 1), ISCSIP_OK);
+	rig_clear_attention(r);
+	assert_good(prout(r, 0, REGISTER, 0, 0, 1, 0));
+	assert_good(prout(r, 0, RESERVE, EA, 1, 0, 0));
+	assert_conflict(rig_read(r, 1, 0, 1));
+	assert_conflict(rig_read(r, 2, 0, 1));
+	assert_good(register_ids(r, 1, 4, 0, id, 24));
+	assert_int_equal(keys(r), 2);
+	rig_free(r);
+}
+
+static void spec_i_pt_is_for_register_alone(void **state)
+{
+	uint8_t sa;
+
+	(void)state;
+	for (sa = REGISTER; sa < MOVE; sa++) {
+		struct rig *r = many_ports(RIG_SYNC, 1, 8, 8);
+
+		assert_good(prout(r, 0, REGISTER, 0, 0, 1, 0));
+		if (sa == REGISTER)
+			assert_check(prout(r, 1, sa, WE, 0, 2, SPEC_I_PT), 5, ISCSIP_ASC_PARAMETER_LIST_LENGTH);
+		else
+			assert_parameter_field(prout(r, sa == IGNORE, sa, WE, 1, 1, SPEC_I_PT), 20);
+		assert_int_equal(keys(r), 1);
+		assert_int_equal(generation(r), 1);
+		rig_free(r);
+	}
+}
+
 /* --- REGISTER AND MOVE ------------------------------------------------------------------------------------------ */
 
 static void a_move_needs_a_place_unless_the_port_is_registered(void **state)
@@ -539,6 +603,7 @@ int main(void)
 		cmocka_unit_test(a_nexus_by_another_port_is_registered_with_the_others),
 		cmocka_unit_test(what_is_to_be_kept_may_be_longer_than_a_buffer),
 		cmocka_unit_test(what_cannot_be_kept_for_want_of_buffers_is_refused_as_a_whole),
+		cmocka_unit_test(what_could_be_kept_with_more_buffers_is_busy),
 		cmocka_unit_test(a_port_named_for_all_ports_is_registered_at_each),
 		cmocka_unit_test(a_port_that_is_named_twice_is_registered_once),
 		cmocka_unit_test(a_port_that_has_a_key_of_its_own_keeps_it),
@@ -547,6 +612,8 @@ int main(void)
 		cmocka_unit_test(a_name_that_is_the_beginning_of_another_is_not_that_one),
 		cmocka_unit_test(a_name_without_isid_is_the_port_of_that_name),
 		cmocka_unit_test(a_name_that_stands_for_two_ports_is_refused),
+		cmocka_unit_test(ports_of_other_transports_are_known_by_all_bytes),
+		cmocka_unit_test(spec_i_pt_is_for_register_alone),
 		cmocka_unit_test(a_move_needs_a_place_unless_the_port_is_registered),
 		cmocka_unit_test(a_move_is_the_holder_s_and_not_of_a_reservation_that_all_hold),
 		cmocka_unit_test(a_move_of_a_list_that_is_cut_is_refused),

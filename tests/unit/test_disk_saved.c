@@ -13,6 +13,7 @@
 #include "disk_rig.h"
 
 #include "base/bytes.h"
+#include "disk/disk.h"
 
 enum { REGISTER, RESERVE, RELEASE, CLEAR, PREEMPT, PREEMPT_ABORT, IGNORE, MOVE };
 enum { WE = 1, EA = 3, WERO = 5, EARO = 6, WEAR = 7, EAAR = 8 };
@@ -21,7 +22,7 @@ enum { APTPL = 1 };
 /* Where the fields stand, and how long things are. */
 enum {
 	AT_SEQ = 8,
-	AT_GENERATION = 16,
+	AT_KEPT = 20,
 	AT_HOLDER = 24,
 	AT_COUNT = 26,
 	AT_TYPE = 28,
@@ -275,6 +276,13 @@ static void a_right_sum_over_wrong_contents_deceives_nobody(void **state)
 	assert_refused(r, &k, AT_ID_LEN, 0, 2);
 	assert_refused(r, &k, AT_ID_LEN, 65535, 2);
 	assert_refused(r, &k, HEAD, 0x85, 1); /* a TransportID of no known format */
+	/* what no nexus caused names none */
+	k.len = iscsip_disk_lun_state_get(r->disk, 0, k.bytes, sizeof k.bytes);
+	assert_int_equal(add(r, k.bytes, k.len), ISCSIP_OK);
+	assert_refused(r, &k, AT_PORT, 1, 2);
+	assert_refused(r, &k, AT_KEY, 1, 8);
+	assert_refused(r, &k, AT_KEY + 8, 1, 8);
+	assert_refused(r, &k, AT_ACTION, 0, 1);
 	rig_free(r);
 }
 
@@ -374,6 +382,30 @@ static void a_unit_that_commits_all_does_so_without_aptpl(void **state)
 	assert_good(prout(r, 0, CLEAR, 0, 1, 0, 0));
 	assert_int_equal(r->unit[0].saves, saves + 1);
 	assert_true(r->unit[0].saved_len > 0 && load_be16(r->unit[0].saved + AT_COUNT) == 0);
+	rig_free(r);
+}
+
+/* Other files of the disk keep a word beside the reservations, which stay out where nobody wants them kept. */
+static void what_is_kept_beside_reservations_is_kept_without_them(void **state)
+{
+	struct iscsip_disk_lun_config lun = { .blocks = 2048 };
+	struct rig *r = three(RIG_SYNC, 0, 8);
+	uint8_t saved[2048];
+
+	(void)state;
+	assert_good(prout(r, 0, REGISTER, 0, 0, 1, 0));
+	assert_good(prout(r, 0, RESERVE, EA, 1, 0, 0));
+	assert_int_equal(r->unit[0].saves, 0);
+	r->disk->luns[0].now.kept = 1;
+	assert_good(prout(r, 1, REGISTER, 0, 0, 2, 0));
+	assert_int_equal(r->unit[0].saves, 1);
+	assert_int_equal(load_be32(r->unit[0].saved + AT_KEPT), 1);
+	assert_int_equal(load_be16(r->unit[0].saved + AT_COUNT) + r->unit[0].saved[AT_TYPE], 0);
+	lun.saved = memcpy(saved, r->unit[0].saved, lun.saved_len = r->unit[0].saved_len);
+	assert_int_equal(iscsip_disk_lun_remove(r->disk, 0), ISCSIP_DONE);
+	assert_int_equal(rig_add_unit(r, 0, RIG_SYNC, &lun), ISCSIP_OK);
+	assert_int_equal(r->disk->luns[0].now.kept, 1);
+	assert_int_equal(r->disk->luns[0].now.regs + r->disk->luns[0].now.type, 0);
 	rig_free(r);
 }
 
@@ -519,7 +551,7 @@ static void tasks_that_another_device_aborts_are_told_of_when_they_cannot_write_
 	static struct iscsip_disk_ticket t[2];
 	uint8_t cdb[16], data[512] = { 0 };
 	struct pair p;
-	struct rig_cmd *w;
+	struct rig_cmd *w, *x;
 
 	(void)state;
 	pair_open(&p, RIG_DEFERRED);
@@ -528,12 +560,16 @@ static void tasks_that_another_device_aborts_are_told_of_when_they_cannot_write_
 	assert_good(prout(p.b, 1, REGISTER, 0, 0, 2, 0));
 	assert_int_equal(tell(p.a, p.b, NULL), ISCSIP_DONE);
 	w = rig_begin(p.a, 0, 0, cdb, iscsip_cdb_rw(cdb, ISCSIP_CDB_WRITE, 0, 1, 0), data, 512, 0, 1, false);
+	x = rig_begin(p.a, 0, 0, cdb, iscsip_cdb_rw(cdb, ISCSIP_CDB_WRITE, 8, 1, 0), data, 512, 0, 1, false);
 	while (rig_step(p.a))
 		;
 	assert_good(prout(p.b, 1, PREEMPT_ABORT, WE, 2, 1, 0));
 	assert_int_equal(tell(p.a, p.b, &t[0]), ISCSIP_OK);
 	assert_true(w->cmd.flags & ISCSIP_CMD_ABORTED);
 	assert_int_equal(tell(p.a, p.b, &t[1]), ISCSIP_OK); /* asked for twice, told twice */
+	assert_int_equal(p.a->applied, 0);
+	answer(p.a, ISCSIP_STORAGE_OK);
+	assert_int_equal(w->completions + x->completions, 1);
 	assert_int_equal(p.a->applied, 0);
 	answer(p.a, ISCSIP_STORAGE_OK);
 	assert_int_equal(p.a->applied, 2);
@@ -710,6 +746,7 @@ int main(void)
 		cmocka_unit_test(each_registration_is_looked_at),
 		cmocka_unit_test(bytes_that_are_good_and_do_not_fit_are_told_apart_from_bad_ones),
 		cmocka_unit_test(a_unit_that_commits_all_does_so_without_aptpl),
+		cmocka_unit_test(what_is_kept_beside_reservations_is_kept_without_them),
 		cmocka_unit_test(a_unit_cannot_commit_all_without_a_commit),
 		cmocka_unit_test(a_state_of_another_device_is_in_force_with_its_attentions),
 		cmocka_unit_test(a_state_that_is_not_newer_says_nothing),
