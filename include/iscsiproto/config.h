@@ -57,9 +57,9 @@ struct iscsip_host {
 	/** Told of every PDU in both directions; the bytes are valid during the call only, padding and digests are left out. */
 	void (*trace)(void *user, struct iscsip_conn *conn, enum iscsip_trace_event event, const void *p, size_t len);
 	/**
-	 * @p conn has something to send, or is over, since a call from outside its doors (a late answer, a command submitted, a time
-	 * limit of its session). Told once until its next door is passed; a host that asks
-	 * iscsip_conn_want() after each call needs it not.
+	 * @p conn has something to send, takes bytes again, or is over, since a call from outside its doors (a late answer, a command
+	 * submitted, a time limit of its session). Told once until its next door is passed, whichever that is; a host that asks
+	 * iscsip_conn_want() after each call does not need it. The doors are shut meanwhile: note it, and pass them later.
 	 */
 	void (*wake)(void *user, struct iscsip_conn *conn);
 	/**

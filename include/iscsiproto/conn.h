@@ -19,7 +19,7 @@
  * A host that owns the bytes already (lwIP, TLS) calls iscsip_conn_rx_push() and iscsip_conn_tx_pull() instead;
  * one that wants no more than a loop calls iscsip_conn_run().
  *
- * None of these may be called from inside a callback of the library (ISCSIP_ESTATE; iscsip_conn_closed() does nothing then).
+ * None of these may be called from inside a callback of the library: they answer ISCSIP_ESTATE then, and nothing has happened.
  */
 #ifndef ISCSIPROTO_CONN_H
 #define ISCSIPROTO_CONN_H
@@ -126,8 +126,9 @@ ISCSIP_API int iscsip_conn_run(struct iscsip_conn *c, const struct iscsip_transp
  * @brief The transport is closed, whoever closed it. Every task of the connection is given back; nothing of the library
  * refers to the connection's memory after this.
  * @param[in,out] c the connection. @param[in] now the time.
+ * @retval ISCSIP_OK done, now or before. @retval ISCSIP_ESTATE from inside a callback: it is still open, and its memory in use.
  */
-ISCSIP_API void iscsip_conn_closed(struct iscsip_conn *c, iscsip_time now);
+ISCSIP_API int iscsip_conn_closed(struct iscsip_conn *c, iscsip_time now);
 
 /** @brief When iscsip_conn_tick() is to be called at the latest. @param[in] c the connection.
  *  @return A time, or #ISCSIP_TIME_NEVER. */

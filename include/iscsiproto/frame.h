@@ -16,7 +16,7 @@
  *
  * A target drives a device server by the same table as the iSCSI target (cmd.h). An initiator submits exchanges that the
  * host owns and gets each of them back once. One thread at a time in a connection; connections share nothing. None of the
- * doors may be called from inside a callback (they answer ISCSIP_ESTATE; iscsip_frame_conn_closed() does nothing then).
+ * doors may be called from inside a callback: they answer ISCSIP_ESTATE then, and nothing has happened.
  */
 #ifndef ISCSIPROTO_FRAME_H
 #define ISCSIPROTO_FRAME_H
@@ -438,8 +438,9 @@ ISCSIP_API int iscsip_frame_conn_close(struct iscsip_frame_conn *c, iscsip_time 
  *     of an initiator is given back here; for every command of a target that the device server still works on, `abort` is
  *     called, and the others are freed.
  * @param[in,out] c the connection. @param[in] now the time.
+ * @retval ISCSIP_OK done, now or before. @retval ISCSIP_ESTATE from inside a callback: it is still open, and its memory in use.
  */
-ISCSIP_API void iscsip_frame_conn_closed(struct iscsip_frame_conn *c, iscsip_time now);
+ISCSIP_API int iscsip_frame_conn_closed(struct iscsip_frame_conn *c, iscsip_time now);
 
 /** @brief Exchanges open now. @param[in] c the connection. @return 0 to limits.max_exchanges. */
 ISCSIP_API unsigned iscsip_frame_conn_open(const struct iscsip_frame_conn *c);

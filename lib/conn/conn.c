@@ -72,21 +72,25 @@ int iscsip__conn_fail(struct iscsip_conn *c, int code, uint16_t rule, uint32_t a
 
 void iscsip__conn_closing(struct iscsip_conn *c)
 {
-	if (conn_over(c))
-		return;
-	c->state = ISCSIP_CONN_CLOSING;
-	c->close_by = c->now + c->cfg->logout_timeout_ms;
+	if (!conn_over(c)) {
+		c->state = ISCSIP_CONN_CLOSING;
+		c->close_by = c->now + c->cfg->logout_timeout_ms;
+	}
+	/* one that is over already may have lost what it still had to send: then it can be closed now */
 	iscsip__conn_wake(c);
 }
 
-void iscsip_conn_closed(struct iscsip_conn *c, iscsip_time now)
+int iscsip_conn_closed(struct iscsip_conn *c, iscsip_time now)
 {
 	unsigned q;
 
-	if (c->state == ISCSIP_CONN_CLOSED || c->in_call)
-		return;
+	if (!door_enter(&c->door))
+		return ISCSIP_ESTATE;
+	if (c->state == ISCSIP_CONN_CLOSED) {
+		door_leave(&c->door);
+		return ISCSIP_OK;
+	}
 	c->now = now;
-	c->in_call = true;
 	if (c->error.code == ISCSIP_OK)
 		c->error.code = ISCSIP_ECLOSED;
 	c->state = ISCSIP_CONN_CLOSED;
@@ -98,7 +102,8 @@ void iscsip_conn_closed(struct iscsip_conn *c, iscsip_time now)
 	for (q = 0; q < CONN_Q_COUNT; q++)
 		while (c->queue[q])
 			iscsip__conn_unqueue(c, c->queue[q]);
-	c->in_call = false;
+	door_leave(&c->door);
+	return ISCSIP_OK;
 }
 
 unsigned iscsip_conn_want(const struct iscsip_conn *c)
@@ -246,26 +251,47 @@ int iscsip_conn_tick(struct iscsip_conn *c, iscsip_time now)
 
 int iscsip__conn_enter(struct iscsip_conn *c, iscsip_time now)
 {
-	if (c->in_call)
+	if (!door_enter(&c->door))
 		return ISCSIP_ESTATE;
-	if (c->state == ISCSIP_CONN_CLOSED)
+	if (c->state == ISCSIP_CONN_CLOSED) {
+		door_leave(&c->door);
 		return c->error.code;
-	c->in_call = true;
+	}
 	c->now = now;
 	return ISCSIP_OK;
 }
 
 int iscsip__conn_leave(struct iscsip_conn *c, int err)
 {
-	c->told_wake = false; /* the host looks after a door, and wants to hear of what comes then */
-	if (err < 0 && err > ISCSIP_FATAL) {
-		c->in_call = false;
-		return err;
-	}
-	if (err < 0)
+	if (iscsip_err_is_fatal(err))
 		(void)iscsip__conn_fail(c, err, 0, 0);
-	c->in_call = false;
+	door_leave(&c->door);
 	return err;
+}
+
+void iscsip__conn_wake(struct iscsip_conn *c)
+{
+	const struct iscsip_host *host = c->cfg->host;
+
+	if (!host->wake || !door_news(&c->door))
+		return;
+	c->door.shut = true;
+	host->wake(host->user, c);
+	c->door.shut = false;
+}
+
+bool iscsip__conn_outside_begin(struct iscsip_conn *c)
+{
+	bool inside = c->door.shut;
+
+	c->door.shut = true;
+	return inside;
+}
+
+void iscsip__conn_outside_end(struct iscsip_conn *c, bool inside)
+{
+	c->door.shut = inside;
+	iscsip__conn_wake(c);
 }
 
 /* --- questions --- */

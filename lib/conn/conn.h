@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "base/serial.h"
 #include "login/login.h"
+#include "stream/door.h"
 #include "stream/rx.h"
 #include "stream/tx.h"
 
@@ -143,8 +144,7 @@ struct iscsip_conn {
 
 	struct iscsip_error error;      /* first fatal one; code 0: none */
 	struct iscsip_conn_stats stats;
-	bool in_call;                   /* a door is being passed: others refuse */
-	bool told_wake;                 /* the host knows that there is something to send */
+	struct door door;
 	bool ping_out;                  /* a ping is unanswered */
 	struct conn_sent ping;          /* of the role's ping */
 	struct conn_sent *made;         /* requests in the ring */
@@ -179,6 +179,13 @@ int iscsip__conn_resume(struct iscsip_conn *c);
 int iscsip__conn_fail(struct iscsip_conn *c, int code, uint16_t rule, uint32_t arg);
 /* Over: what is queued is still sent, nothing is received any more. */
 void iscsip__conn_closing(struct iscsip_conn *c);
+
+/*
+ * Around work on a connection that comes from outside its doors: callbacks have to find them shut. What begin answers is given
+ * to end, which tells the host.
+ */
+bool iscsip__conn_outside_begin(struct iscsip_conn *c);
+void iscsip__conn_outside_end(struct iscsip_conn *c, bool inside);
 
 /* --- for the role, while sending --- */
 
@@ -258,7 +265,7 @@ tx_gone iscsip__conn_gone;
 bool iscsip__conn_has_tx(const struct iscsip_conn *c);
 /* The transport took n bytes. */
 void iscsip__conn_moved(struct iscsip_conn *c, size_t n);
-/* Tells the host that there is something to do, where no door is being passed. */
+/* Tells the host that there is something to do: to send, to read again, or to close. Nothing where a door is being passed. */
 void iscsip__conn_wake(struct iscsip_conn *c);
 /* Every door starts and ends with these: no door from inside a callback, errors stay. leave() returns err. */
 int iscsip__conn_enter(struct iscsip_conn *c, iscsip_time now);

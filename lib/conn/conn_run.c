@@ -3,7 +3,7 @@
  * The convenience door: a connection driven over the host's recv and send calls. It owns nothing
  * and uses only the public doors; a host that wants one call for many PDUs drives these itself.
  */
-#include "iscsiproto/conn.h"
+#include "conn/conn.h"
 
 #define PIECES 16
 
@@ -51,6 +51,8 @@ int iscsip_conn_run(struct iscsip_conn *c, const struct iscsip_transport *t, isc
 	bool moved;
 	int err, sent;
 
+	if (c->door.shut)
+		return ISCSIP_ESTATE;
 	do {
 		moved = false;
 		err = iscsip_conn_want(c) & ISCSIP_WANT_RX ? receive_once(c, t, now, &moved) : ISCSIP_OK;

@@ -170,9 +170,9 @@ const struct rx_ops *iscsip__conn_rx_ops(void)
 
 int iscsip_conn_rx_next(struct iscsip_conn *c, const struct iscsip_vec *stage, struct iscsip_vec *vec, int max)
 {
-	if (c->in_call)
+	if (!door_enter(&c->door))
 		return ISCSIP_ESTATE;
-	c->told_wake = false;
+	door_leave(&c->door);
 	if (max < 2)
 		return ISCSIP_EINVAL;
 	if (conn_over(c))
@@ -193,8 +193,8 @@ ptrdiff_t iscsip_conn_rx_done(struct iscsip_conn *c, size_t n, iscsip_time now)
 
 	if (err)
 		return err;
-	count_rx(c, n);
 	left = iscsip__rx_done(&c->rx, n);
+	count_rx(c, n - (left > 0 ? (size_t)left : 0)); /* the host gives what is left again */
 	err = iscsip__conn_leave(c, left < 0 ? (int)left : ISCSIP_OK);
 	return err ? err : left;
 }

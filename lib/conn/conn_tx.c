@@ -10,15 +10,9 @@
  */
 #include "conn/conn.h"
 
-/* --- queues --- */
+#define TX_LIST_MIN 4
 
-void iscsip__conn_wake(struct iscsip_conn *c)
-{
-	if (!c->in_call && !c->told_wake && c->cfg->host->wake) {
-		c->told_wake = true;
-		c->cfg->host->wake(c->cfg->host->user, c);
-	}
-}
+/* --- queues --- */
 
 void iscsip__conn_queue(struct iscsip_conn *c, struct conn_item *item, enum conn_queue q)
 {
@@ -130,19 +124,32 @@ void iscsip__conn_gone(void *owner, struct tx_unit *u)
 
 /* --- doors --- */
 
+/* The engine lists whole units where it can, and wants room for one. A list may end anywhere. */
+static int list(const struct iscsip_conn *c, struct iscsip_vec *vec, int max)
+{
+	struct iscsip_vec unit[TX_UNIT_PIECES];
+	int cnt;
+
+	if (max >= TX_UNIT_PIECES)
+		return iscsip__tx_list(&c->tx, vec, max);
+	cnt = iscsip__tx_list(&c->tx, unit, TX_UNIT_PIECES);
+	cnt = cnt < max ? cnt : max;
+	memcpy(vec, unit, (size_t)cnt * sizeof *vec);
+	return cnt;
+}
+
 int iscsip_conn_tx_next(struct iscsip_conn *c, struct iscsip_vec *vec, int max, iscsip_time now)
 {
 	int err;
 
-	if (max < 5)
+	if (max < TX_LIST_MIN)
 		return ISCSIP_EINVAL;
 	err = iscsip__conn_enter(c, now);
 	if (err)
 		return err;
 	fill(c, max);
-	c->in_call = false;
-	c->told_wake = false;
-	return iscsip__tx_list(&c->tx, vec, max);
+	door_leave(&c->door);
+	return list(c, vec, max);
 }
 
 int iscsip_conn_tx_done(struct iscsip_conn *c, size_t n, iscsip_time now)

@@ -13,6 +13,7 @@
 
 #include "iscsiproto/frame.h"
 #include "base/arena.h"
+#include "stream/door.h"
 #include "stream/rx.h"
 #include "stream/tx.h"
 
@@ -75,8 +76,7 @@ struct iscsip_frame_conn {
 
 	uint16_t open;              /* exchanges */
 	uint8_t state;              /* enum frame_state */
-	bool in_call;               /* a door is being passed */
-	bool told_wake;
+	struct door door;
 
 	iscsip_time now;            /* of the call under way, or the last one */
 	iscsip_time active;         /* last header received, or last exchange ended */

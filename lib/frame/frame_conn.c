@@ -110,11 +110,12 @@ int iscsip__frame_refuse(struct iscsip_frame_conn *c, unsigned rule)
 
 int iscsip__frame_enter(struct iscsip_frame_conn *c, iscsip_time now)
 {
-	if (c->in_call)
+	if (!door_enter(&c->door))
 		return ISCSIP_ESTATE;
-	if (frame_over(c))
+	if (frame_over(c)) {
+		door_leave(&c->door);
 		return c->error.code;
-	c->in_call = true;
+	}
 	c->now = now;
 	return ISCSIP_OK;
 }
@@ -124,8 +125,7 @@ int iscsip__frame_leave(struct iscsip_frame_conn *c, int err)
 {
 	if (iscsip_err_is_fatal(err))
 		err = iscsip__frame_fail(c, err, ISCSIP_FRAME_RULE_NONE, 0);
-	c->in_call = false;
-	c->told_wake = false;
+	door_leave(&c->door);
 	return err;
 }
 
@@ -155,7 +155,7 @@ int iscsip_frame_conn_close(struct iscsip_frame_conn *c, iscsip_time now)
 	if (frame_over(c))
 		return c->error.code;
 	if (c->state == FRAME_RUNNING) {
-		c->now = c->in_call ? c->now : now;
+		c->now = c->door.shut ? c->now : now;
 		c->state = FRAME_CLOSING;
 		c->close_by = frame_after(c, c->cfg->close_timeout_ms);
 		iscsip__frame_wake(c);
@@ -171,20 +171,24 @@ static uint32_t frame_bytes_missing(const struct rx *rx)
 	return rx->have ? rx->need - rx->have : 0;
 }
 
-void iscsip_frame_conn_closed(struct iscsip_frame_conn *c, iscsip_time now)
+int iscsip_frame_conn_closed(struct iscsip_frame_conn *c, iscsip_time now)
 {
 	uint32_t missing = frame_bytes_missing(&c->rx);
 
-	if (c->state == FRAME_CLOSED || c->in_call)
-		return;
-	c->in_call = true;
+	if (!door_enter(&c->door))
+		return ISCSIP_ESTATE;
+	if (c->state == FRAME_CLOSED) {
+		door_leave(&c->door);
+		return ISCSIP_OK;
+	}
 	c->now = now;
 	if (!frame_over(c))
 		(void)iscsip__frame_fail(c, ISCSIP_ECLOSED, missing ? ISCSIP_FRAME_RULE_CUT : ISCSIP_FRAME_RULE_NONE, missing);
 	c->state = FRAME_CLOSED;
 	iscsip__tx_drop(&c->tx, iscsip__frame_gone, c);
 	c->role->closed(c);
-	c->in_call = false;
+	door_leave(&c->door);
+	return ISCSIP_OK;
 }
 
 /* --- deadlines --- */

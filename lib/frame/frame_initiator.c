@@ -364,7 +364,8 @@ static iscsip_time frame_initiator_earliest(const struct iscsip_frame_conn *c, u
 	for (unsigned i = 0; i < in->used; i++) {
 		const struct iscsip_frame_exchange *x = in->slots[i].x;
 
-		if (x && x->due < first) {
+		/* one that has its answer waits for the host to release its frames, not for the peer */
+		if (x && x->state != FRAME_X_ENDED && x->due < first) {
 			first = x->due;
 			*id = x->id;
 		}

@@ -84,8 +84,9 @@ void iscsip__frame_expect(struct iscsip_frame_conn *c, const struct iscsip_vec_c
 
 int iscsip_frame_conn_rx_next(struct iscsip_frame_conn *c, const struct iscsip_vec *stage, struct iscsip_vec *vec, int max)
 {
-	if (c->in_call)
+	if (!door_enter(&c->door))
 		return ISCSIP_ESTATE;
+	door_leave(&c->door);
 	if (frame_over(c))
 		return c->error.code;
 	return max < 2 ? ISCSIP_EINVAL : iscsip__rx_next(&c->rx, stage, vec, max);
@@ -131,10 +132,11 @@ void iscsip__frame_wake(struct iscsip_frame_conn *c)
 {
 	const struct iscsip_frame_host *host = c->cfg->host;
 
-	if (c->in_call || c->told_wake || !host || !host->wake)
+	if (!host || !host->wake || !door_news(&c->door))
 		return;
-	c->told_wake = true;
+	c->door.shut = true;
 	host->wake(host->user, c);
+	c->door.shut = false;
 }
 
 void iscsip__frame_queue(struct iscsip_frame_conn *c, struct iscsip_frame_item *item, enum frame_queue q)
@@ -355,6 +357,8 @@ int iscsip_frame_conn_run(struct iscsip_frame_conn *c, const struct iscsip_trans
 	bool moved;
 	int err;
 
+	if (c->door.shut)
+		return ISCSIP_ESTATE;
 	do {
 		bool held = c->rx.held;
 

@@ -141,24 +141,18 @@ void iscsip__initiator_pong(struct ini_conn *ic, uint64_t lun, uint32_t ttt)
 	}
 }
 
-/*
- * An error is the connection's own, and has been kept by it. From another connection's doors, this one's have to look shut to
- * the callbacks of what comes in, and its host has to be told: there is something to read again.
- */
+/* An error is the connection's own, and has been kept by it. Its host has to be told: there is something to read again. */
 void iscsip__initiator_pong_unhold(struct ini_conn *ic)
 {
 	struct iscsip_conn *c = ic->c;
-	bool outside = !c->in_call;
+	bool inside;
 
 	if (!ic->pong_holds)
 		return;
 	ic->pong_holds = false;
-	c->in_call = true;
+	inside = iscsip__conn_outside_begin(c);
 	(void)iscsip__conn_resume(c);
-	if (!outside)
-		return;
-	c->in_call = false;
-	iscsip__conn_wake(c);
+	iscsip__conn_outside_end(c, inside);
 }
 
 enum conn_made iscsip__initiator_make_pong(struct ini_conn *ic)

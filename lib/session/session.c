@@ -93,7 +93,7 @@ int iscsip_session_tick(struct iscsip_session *s, iscsip_time now)
 	unsigned i;
 
 	for (i = 0; i < s->cfg->limits.max_conns; i++)
-		if (s->conns[i] && s->conns[i]->in_call)
+		if (s->conns[i] && s->conns[i]->door.shut)
 			return ISCSIP_ESTATE;
 	return s->ops->tick(s, now);
 }

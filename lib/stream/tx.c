@@ -8,8 +8,6 @@
  */
 #include "stream/tx.h"
 
-#define PIECES_OF_A_UNIT 5
-
 void iscsip__tx_init(struct tx *tx, struct tx_unit *units, struct tx_head *heads, uint16_t cap, bool hold)
 {
 	memset(tx, 0, sizeof *tx);
@@ -32,7 +30,7 @@ static int list_flat(struct iscsip_vec *vec, int cnt, const void *p, size_t len,
 	return cnt + 1;
 }
 
-/* Lists a unit from byte `skip` on. The caller has room for PIECES_OF_A_UNIT; only a payload may need more: then
+/* Lists a unit from byte `skip` on. The caller has room for TX_UNIT_PIECES; only a payload may need more: then
  * *whole is cleared and the rest of the unit waits. */
 static int list_unit(const struct tx_unit *u, size_t skip, struct iscsip_vec *vec, int max, bool *whole)
 {
@@ -90,7 +88,7 @@ int iscsip__tx_list(const struct tx *tx, struct iscsip_vec *vec, int max)
 	unsigned left;
 	int cnt = 0;
 
-	for (left = tx->unsent; left && max - cnt >= PIECES_OF_A_UNIT; left--, u = u + 1 == end ? tx->units : u + 1) {
+	for (left = tx->unsent; left && max - cnt >= TX_UNIT_PIECES; left--, u = u + 1 == end ? tx->units : u + 1) {
 		bool whole = true;
 
 		if (skip == 0 && unit_is_plain(u)) {

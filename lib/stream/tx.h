@@ -16,6 +16,7 @@
 #define TX_HEAD_MAX 68u
 #define TX_MID_MAX 15u
 #define TX_TAIL_MAX 7u
+#define TX_UNIT_PIECES 5 /* of a unit whose payload lies in one */
 
 /* Place of a header beside others: where headers fill them and have no data, a row of them is sent in one piece. */
 struct tx_head {
@@ -111,7 +112,7 @@ static inline void tx_payload_flat(struct tx_unit *u, const void *p, uint32_t le
 	u->payload_len = len;
 }
 
-/* Lists the bytes not yet done, up to max pieces. */
+/* Lists the bytes not yet done, up to max pieces, TX_UNIT_PIECES or more. */
 int iscsip__tx_list(const struct tx *tx, struct iscsip_vec *vec, int max);
 /* n more bytes were taken; ISCSIP_EINVAL, and nothing changed, where that is more than there are. */
 int iscsip__tx_done(struct tx *tx, size_t n, tx_gone *gone, void *owner);

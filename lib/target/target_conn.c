@@ -99,27 +99,19 @@ void iscsip__target_hold(struct iscsip_conn *c, enum tgt_hold why)
 	iscsip__conn_hold(c);
 }
 
-/*
- * Input goes on, beginning with what is left of the PDU that stood between its steps. From outside the connection's own doors
- * these have to look shut to callbacks, and the host has to be woken: at least there is something to read again.
- */
+/* Input goes on, beginning with what is left of the PDU that stood between its steps. */
 static void input_resume(struct iscsip_conn *c, void (*first)(struct iscsip_conn *c))
 {
-	const struct iscsip_host *host = c->cfg->host;
-	bool outside = !c->in_call;
+	bool inside;
 
 	if (conn_over(c))
 		return;
-	c->in_call = true;
+	inside = iscsip__conn_outside_begin(c);
 	if (first)
 		first(c);
 	if (!tgt_conn_of(c)->hold && !conn_over(c))
 		(void)iscsip__conn_resume(c);
-	if (!outside)
-		return;
-	c->in_call = false;
-	if (!tgt_conn_of(c)->hold && host->wake)
-		host->wake(host->user, c);
+	iscsip__conn_outside_end(c, inside);
 }
 
 void iscsip__target_unhold(struct iscsip_conn *c, enum tgt_hold why)

@@ -126,8 +126,6 @@ static void replace(struct tgt_session *s, struct iscsip_conn *old)
 {
 	iscsip__target_detach(s, old);
 	(void)iscsip__conn_fail(old, ISCSIP_ECLOSED, 0, 0);
-	if (old->cfg->host->wake && !old->in_call)
-		old->cfg->host->wake(old->cfg->host->user, old);
 }
 
 static void begin_session(struct tgt_session *s, const struct iscsip_login_info *info, uint16_t tsih)

@@ -51,8 +51,6 @@ static void close_other(struct tgt_session *s, struct iscsip_conn *c)
 {
 	iscsip__target_detach(s, c);
 	iscsip__conn_closing(c);
-	if (!c->in_call && c->cfg->host->wake)
-		c->cfg->host->wake(c->cfg->host->user, c);
 }
 
 static void close_session(struct tgt_task *t)

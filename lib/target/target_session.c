@@ -213,11 +213,8 @@ void iscsip__target_close_all(struct tgt_session *s)
 	for (i = 0; i < s->s.cfg->limits.max_conns; i++) {
 		struct iscsip_conn *c = s->s.conns[i];
 
-		if (!c)
-			continue;
-		iscsip__conn_closing(c);
-		if (!c->in_call && c->cfg->host->wake)
-			c->cfg->host->wake(c->cfg->host->user, c);
+		if (c)
+			iscsip__conn_closing(c);
 	}
 }
 
@@ -269,8 +266,6 @@ static void conn_end(struct tgt_session *s, struct iscsip_conn *c)
 {
 	iscsip__target_detach(s, c);
 	(void)iscsip__conn_fail(c, ISCSIP_ECLOSED, 0, 0);
-	if (!c->in_call && c->cfg->host->wake)
-		c->cfg->host->wake(c->cfg->host->user, c);
 }
 
 void iscsip_target_session_end(struct iscsip_session *session, iscsip_time now)
@@ -306,11 +301,8 @@ int iscsip__target_format_error(struct iscsip_conn *c, uint16_t rule, uint32_t a
 	for (i = 0; i < s->s.cfg->limits.max_conns; i++) {
 		struct iscsip_conn *other = s->s.conns[i];
 
-		if (!other || other == c)
-			continue;
-		(void)iscsip__conn_fail(other, ISCSIP_EPROTO, rule, arg);
-		if (other->cfg->host->wake)
-			other->cfg->host->wake(other->cfg->host->user, other);
+		if (other && other != c)
+			(void)iscsip__conn_fail(other, ISCSIP_EPROTO, rule, arg);
 	}
 	return iscsip__conn_fail(c, ISCSIP_EPROTO, rule, arg);
 }
@@ -326,6 +318,8 @@ static int session_tick(struct iscsip_session *session, iscsip_time now)
 {
 	struct tgt_session *s = (struct tgt_session *)session;
 
+	if (s->busy || s->told_free)
+		return ISCSIP_ESTATE;
 	tgt_enter(s);
 	s->now = now;
 	iscsip__target_tmf_tick(s);

@@ -21,6 +21,12 @@ static void note(struct rig *r, enum rig_event event)
 		r->log[n] = (char)event;
 }
 
+static void inside(struct rig *r)
+{
+	if (r->inside)
+		r->inside(r);
+}
+
 /* --- host --- */
 
 static void host_random(void *user, uint8_t *dst, size_t len)
@@ -35,14 +41,18 @@ static void host_random(void *user, uint8_t *dst, size_t len)
 
 static void host_wake(void *user, struct iscsip_conn *c)
 {
-	(void)c;
-	((struct rig *)user)->wakes++;
+	struct rig *r = user;
+
+	r->wakes++;
+	r->woken = c;
+	inside(r);
 }
 
 static void *host_lend(void *user, size_t len)
 {
 	struct rig *r = user;
 
+	inside(r);
 	if (!r->lend)
 		return NULL;
 	r->lends++;
@@ -54,6 +64,7 @@ static void host_take_back(void *user, void *mem, size_t len)
 	(void)len;
 	((struct rig *)user)->take_backs++;
 	free(mem);
+	inside(user);
 }
 
 /* --- device server --- */
@@ -86,6 +97,7 @@ static int dev_place(void *user, struct iscsip_cmd *cmd)
 	struct rig *r = user;
 
 	note(r, RIG_PLACE);
+	inside(r);
 	r->places++;
 	if (r->place_later) {
 		r->placing = cmd;
@@ -129,6 +141,7 @@ static void dev_exec(void *user, struct iscsip_cmd *cmd)
 	struct rig *r = user;
 
 	note(r, RIG_EXEC);
+	inside(r);
 	r->execs++;
 	if (r->cmd_count < RIG_CMDS)
 		r->cmds[r->cmd_count++] = cmd;
@@ -155,6 +168,7 @@ static void dev_data(void *user, struct iscsip_cmd *cmd)
 	struct rig *r = user;
 
 	note(r, RIG_DATA);
+	inside(r);
 	if (!r->manual)
 		assert_int_equal(rig_good(cmd, 0, cmd->out_len), ISCSIP_OK);
 }
@@ -163,6 +177,7 @@ static void dev_sent(void *user, struct iscsip_cmd *cmd)
 {
 	(void)cmd;
 	note(user, RIG_SENT);
+	inside(user);
 }
 
 static void dev_abort(void *user, struct iscsip_cmd *cmd)
@@ -170,6 +185,7 @@ static void dev_abort(void *user, struct iscsip_cmd *cmd)
 	struct rig *r = user;
 
 	note(r, RIG_ABORT);
+	inside(r);
 	r->aborts++;
 	assert_true(cmd->flags & ISCSIP_CMD_ABORTED);
 	if (!r->manual && !r->later)
@@ -182,6 +198,7 @@ static void dev_free(void *user, struct iscsip_cmd *cmd)
 	int i;
 
 	note(r, RIG_FREE);
+	inside(r);
 	r->frees++;
 	for (i = 0; i < r->cmd_count; i++)
 		if (r->cmds[i] == cmd)
@@ -195,6 +212,7 @@ static void dev_tmf(void *user, struct iscsip_tmf *tmf)
 	struct rig *r = user;
 
 	note(r, RIG_TMF);
+	inside(r);
 	r->tmf = tmf;
 	if (!r->hold_tmf)
 		assert_int_equal(iscsip_tmf_complete(tmf, r->tmf_response), ISCSIP_OK);
@@ -212,6 +230,7 @@ static void on_identify(void *user, struct iscsip_conn *c, const struct iscsip_l
 	struct iscsip_login_terms terms = { .portal_group_tag = 1, .session = info->tsih ? r->s : NULL };
 
 	r->info = *info;
+	inside(r);
 	if (r->grant_later)
 		return;
 	if (r->refuse)
@@ -230,6 +249,7 @@ static void on_session(void *user, struct iscsip_conn *c, const struct iscsip_lo
 	r->info = *info;
 	r->params = *params;
 	r->asked_session = true;
+	inside(r);
 	if (r->session_later)
 		return;
 	if (info->tsih == 0) {
@@ -247,6 +267,7 @@ static void on_login_done(void *user, struct iscsip_conn *c, uint16_t status)
 
 	r->login_status = status;
 	r->logins_done++;
+	inside(r);
 	/* the scratch is free: nobody may look at it again */
 	for (i = 0; i < RIG_CONNS; i++)
 		if (r->conn[i] == c) {
@@ -262,6 +283,7 @@ static int on_targets(void *user, struct iscsip_conn *c, const char *only, unsig
 	struct rig *r = user;
 
 	(void)c;
+	inside(r);
 	if (only) {
 		if (index > 0 || portal >= r->portal_count)
 			return ISCSIP_ENOENT;
@@ -284,8 +306,8 @@ static int on_targets(void *user, struct iscsip_conn *c, const char *only, unsig
 static ptrdiff_t on_text(void *user, struct iscsip_conn *c, const char *key, const char *value, size_t len, char *reply,
 			 size_t cap)
 {
-	(void)user;
 	(void)c;
+	inside(user);
 	if (strcmp(key, "X-org.test.echo") != 0)
 		return ISCSIP_ENOENT;
 	assert_true(len <= cap);
@@ -301,6 +323,7 @@ static void on_state(void *user, struct iscsip_session *s, int state, const stru
 	r->state = state;
 	r->states++;
 	r->why = why ? why->code : 0;
+	inside(r);
 	if (state == ISCSIP_SESSION_FREE) {
 		r->freed = true;
 		r->s = NULL;
@@ -315,6 +338,7 @@ static void on_logout(void *user, struct iscsip_conn *c, uint8_t reason, uint16_
 	(void)reason;
 	(void)cid;
 	((struct rig *)user)->logouts++;
+	inside(user);
 }
 
 static const struct iscsip_target_ops target_ops = {

@@ -77,6 +77,8 @@ struct rig {
 	int logouts;
 	unsigned target_count, portal_count; /* SendTargets */
 	int wakes;
+	struct iscsip_conn *woken; /* the last one */
+	void (*inside)(struct rig *r); /* called in every callback of the library */
 	int lends, take_backs;
 	bool lend;
 	uint32_t seed;

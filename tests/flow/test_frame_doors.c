@@ -227,6 +227,40 @@ static void a_ring_that_the_host_holds_wants_no_sending_until_it_is_released(voi
 	assert_int_equal(iscsip_frame_conn_want(r->i), ISCSIP_WANT_RX | ISCSIP_WANT_TX);
 }
 
+static void an_exchange_that_has_ended_is_never_too_late(void **state)
+{
+	struct frame_rig *r = *state;
+	static struct iscsip_frame_exchange x, y;
+	struct iscsip_vec vec[2];
+
+	for (int write = 0; write < 2; write++) {
+		struct frame_rig *n = write ? frame_rig_new() : r;
+
+		n->icfg.flags = ISCSIP_FRAME_CFG_TX_HOLD;
+		frame_rig_open(n);
+		if (write)
+			frame_rig_write(n, &x, &vec[0], buffer[0], 0, 8);
+		else
+			frame_rig_read(n, &x, &vec[0], buffer[0], 0, 8);
+		frame_rig_run(n);
+		assert_int_equal(n->done, 0); /* the answer is in; the host holds what was sent */
+		n->now += 2 * n->icfg.exchange_timeout_ms;
+		assert_int_equal(iscsip_frame_conn_tick(n->i, n->now), ISCSIP_OK);
+		/* one beside it still has its limit, from its own submit */
+		n->manner.never = true;
+		frame_rig_read(n, &y, &vec[1], buffer[1], 0, 8);
+		frame_rig_run(n);
+		assert_int_equal(iscsip_frame_conn_deadline(n->i), n->now + n->icfg.exchange_timeout_ms);
+		n->now += n->icfg.exchange_timeout_ms;
+		assert_int_equal(iscsip_frame_conn_tick(n->i, n->now), ISCSIP_ETIMEDOUT);
+		assert_int_equal(iscsip_frame_conn_error(n->i)->arg, y.id);
+		iscsip_frame_conn_closed(n->i, n->now);
+		assert_int_equal(x.result.err, ISCSIP_OK);
+		if (write)
+			frame_rig_free(n);
+	}
+}
+
 static void without_tx_hold_there_is_nothing_to_release(void **state)
 {
 	struct frame_rig *r = *state;
@@ -236,10 +270,11 @@ static void without_tx_hold_there_is_nothing_to_release(void **state)
 }
 
 static struct frame_rig *inside;
-static int answers[6];
+static int answers[10];
 
 static void try_all_doors(struct frame_rig *r, struct iscsip_frame_exchange *x)
 {
+	struct iscsip_transport none = { 0 };
 	struct iscsip_vec vec[8];
 	uint8_t b[1];
 
@@ -250,7 +285,10 @@ static void try_all_doors(struct frame_rig *r, struct iscsip_frame_exchange *x)
 	answers[3] = iscsip_frame_conn_tx_next(r->i, vec, 8, r->now);
 	answers[4] = (int)iscsip_frame_conn_tx_pull(r->i, b, 1, r->now);
 	answers[5] = iscsip_frame_conn_tick(r->i, r->now);
-	iscsip_frame_conn_closed(r->i, r->now);
+	answers[6] = iscsip_frame_conn_closed(r->i, r->now);
+	answers[7] = iscsip_frame_conn_tx_done(r->i, 0, r->now);
+	answers[8] = iscsip_frame_conn_tx_release(r->i, 0);
+	answers[9] = iscsip_frame_conn_run(r->i, &none, r->now);
 	inside = r;
 }
 
@@ -264,7 +302,7 @@ static void the_doors_are_shut_inside_callbacks(void **state)
 	frame_rig_test_unit_ready(r, &x);
 	frame_rig_run(r);
 	assert_ptr_equal(inside, r);
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 10; i++)
 		assert_int_equal(answers[i], ISCSIP_ESTATE);
 	assert_int_equal(iscsip_frame_conn_error(r->i)->code, ISCSIP_OK);
 	assert_int_equal(iscsip_frame_conn_want(r->i), ISCSIP_WANT_RX);
@@ -290,6 +328,26 @@ static void the_host_is_woken_once_when_an_answer_comes_from_outside_the_doors(v
 	assert_int_equal(iscsip_frame_conn_want(r->t), ISCSIP_WANT_RX | ISCSIP_WANT_TX);
 	frame_rig_run(r);
 	assert_int_equal(r->done, 2);
+}
+
+/* The list of what to receive is a door, too: the host believes that it has seen everything. */
+static void the_host_is_woken_again_after_any_door(void **state)
+{
+	struct frame_rig *r = *state;
+	static struct iscsip_frame_exchange x[3];
+	struct iscsip_vec list[8];
+
+	frame_rig_open(r);
+	frame_rig_test_unit_ready(r, &x[0]);
+	assert_int_equal(r->wakes, 1);
+	assert_true(iscsip_frame_conn_rx_next(r->i, NULL, list, 8) > 0);
+	frame_rig_test_unit_ready(r, &x[1]);
+	assert_int_equal(r->wakes, 2);
+	assert_int_equal(iscsip_frame_conn_tick(r->i, r->now), ISCSIP_OK);
+	frame_rig_test_unit_ready(r, &x[2]);
+	assert_int_equal(r->wakes, 3);
+	frame_rig_run(r);
+	assert_int_equal(r->done, 3);
 }
 
 static void what_happens_inside_the_doors_wakes_nobody(void **state)
@@ -952,9 +1010,11 @@ int main(void)
 		T(the_list_to_send_stays_the_same_until_bytes_are_done_and_names_the_hosts_memory),
 		T(with_tx_hold_memory_is_the_transports_until_it_is_released),
 		T(a_ring_that_the_host_holds_wants_no_sending_until_it_is_released),
+		T(an_exchange_that_has_ended_is_never_too_late),
 		T(without_tx_hold_there_is_nothing_to_release),
 		T(the_doors_are_shut_inside_callbacks),
 		T(the_host_is_woken_once_when_an_answer_comes_from_outside_the_doors),
+		T(the_host_is_woken_again_after_any_door),
 		T(what_happens_inside_the_doors_wakes_nobody),
 		T(no_more_frames_are_made_than_the_list_has_room_for),
 		T(no_more_than_four_mebibytes_of_a_long_read_are_made_ahead),
