@@ -24,6 +24,16 @@ static struct listener listeners[MAX_THREADS][MAX_PORTALS];
 static struct watch signals;
 static iscsip_time closing_until;
 
+/*
+ * Out of descriptors, and no login is under way: the address that has most sessions gives one up for the next try of one that
+ * has fewer.
+ */
+static void make_room(const struct sockaddr_storage *from)
+{
+	if (access_by_address(&server.access, from))
+		door_push_for(&server.present, from);
+}
+
 static void acceptable(struct watch *w, uint32_t events)
 {
 	struct listener *from = (struct listener *)(void *)w;
@@ -34,7 +44,7 @@ static void acceptable(struct watch *w, uint32_t events)
 		fd = accept(w->fd, NULL, NULL);
 		if (fd < 0) {
 			if (net_no_room(w->fd) && !door_push(&server.door))
-				net_turn_away(w->fd);
+				net_turn_away(w->fd, make_room);
 			return;
 		}
 		client_accept(from->loop, fd);
@@ -196,6 +206,7 @@ static void configure(void)
 	server.session_size = iscsip_target_session_size(&server.config);
 	server.login_size = iscsip_login_size(&server.config);
 	door_init(&server.door, MAX_HALF_OPEN, false);
+	door_init(&server.present, MAX_PRESENT, true);
 	blocks_init(&server.client_blocks, sizeof(struct client) + server.conn_size);
 	blocks_init(&server.session_blocks, sizeof(struct session) + server.session_size);
 	blocks_init(&server.login_blocks, server.login_size);

@@ -170,17 +170,18 @@ static void wire_freed(struct wire *w)
 }
 
 /* The frame protocol has no names: an initiator is known by its address, and each connection is a port of its own. */
-static int open_nexus(struct client *c)
+static int open_nexus(struct client *c, const struct sockaddr_storage *from)
 {
 	static uint32_t serial;
 	uint8_t id[ISCSIP_TRANSPORT_ID_MAX], isid[6] = { 0x80 };
-	char name[NET_TEXT_MAX + sizeof DISK_NAME + 8];
+	char name[NET_TEXT_MAX + sizeof DISK_NAME + 8], address[NET_TEXT_MAX];
 	size_t len, i;
 
 	serial++;
 	for (i = 0; i < 4; i++)
 		isid[2 + i] = (uint8_t)(serial >> 8 * (3 - i));
-	snprintf(name, sizeof name, "%s-%s", DISK_NAME, c->name);
+	net_wire_name(from, net_port(from), address); /* others read it, in PERSISTENT RESERVE IN */
+	snprintf(name, sizeof name, "%s-%s", DISK_NAME, address);
 	len = iscsip_transport_id_iscsi(id, sizeof id, name, isid);
 	if (len == 0 || iscsip_disk_nexus_open(server.disk, &c->nexus, id, len, 1))
 		return -1;
@@ -188,10 +189,10 @@ static int open_nexus(struct client *c)
 	return 0;
 }
 
-static int client_open(struct client *c, int fd)
+static int client_open(struct client *c, int fd, const struct sockaddr_storage *from)
 {
 	net_name(fd, true, c->name);
-	if (open_nexus(c))
+	if (open_nexus(c, from))
 		return -1;
 	if (iscsip_frame_target_init(&c->conn, c->mem, server.conn_size, &server.config, &server.device, server.disk, c,
 				     server.loop.now))
@@ -231,7 +232,7 @@ static void admit(int fd)
 	if (c) {
 		net_tune(fd);
 		if (door_enter(&server.present, &c->present, fd, &from) && door_enter(&server.silent, &c->silent, fd, &from) &&
-		    client_open(c, fd) == 0)
+		    client_open(c, fd, &from) == 0)
 			return;
 		leave(c);
 		if (c->nexus_open)
@@ -240,6 +241,13 @@ static void admit(int fd)
 	}
 	server.refused++;
 	close(fd);
+}
+
+/* Out of descriptors, and nobody is silent: the address that has most gives one up for the next try of one that has fewer. */
+static void make_room(const struct sockaddr_storage *from)
+{
+	if (allowed(from))
+		door_push_for(&server.present, from);
 }
 
 static void acceptable(struct watch *w, uint32_t events)
@@ -251,7 +259,7 @@ static void acceptable(struct watch *w, uint32_t events)
 		fd = accept(w->fd, NULL, NULL);
 		if (fd < 0) {
 			if (net_no_room(w->fd) && !door_push(&server.silent))
-				net_turn_away(w->fd);
+				net_turn_away(w->fd, make_room);
 			return;
 		}
 		admit(fd);
@@ -417,6 +425,7 @@ static void begin_to_close(void)
 	server.closing_until = server.closing ? 0 : loop_clock() + CLOSING_MS; /* asked for twice: at once */
 	server.closing = true;
 	for (w = server.loop.wires; w; w = w->next) {
+		/* refused where it is over already, which is what is wanted */
 		(void)iscsip_frame_conn_close(client_of_wire(w)->conn, server.loop.now);
 		wire_dirty(w);
 	}
@@ -543,7 +552,7 @@ static void take(int opt, char *arg)
 		add_range(arg);
 		break;
 	case OPT_THREADS:
-		(void)option_number("--threads", arg, 1, 64);
+		(void)option_number("--threads", arg, 1, 64); /* checked, and without effect: --help says why */
 		break;
 	case OPT_STANDING_GRANT:
 		server.config.standing_grant =

@@ -51,6 +51,8 @@ static void put_be32(uint8_t *p, uint32_t v)
 
 /* --- answers --- */
 
+/* An answer is refused where the command has ended by another way meanwhile, by which its initiator knows more than by this one. */
+
 static void end(struct iscsip_cmd *cmd, uint32_t in_total, uint32_t out_total)
 {
 	struct iscsip_cmd_status st = { .in_total = in_total, .out_total = out_total };

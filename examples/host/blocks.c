@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
+#include "util.h"
+
 #define PAGE ((size_t)4096)
 #define KEPT_MAX 256u
 
@@ -15,7 +17,8 @@ void blocks_init(struct blocks *b, size_t size)
 	b->size = (size + PAGE - 1) & ~(PAGE - 1);
 	b->kept = NULL;
 	b->kept_count = 0;
-	pthread_mutex_init(&b->lock, NULL);
+	if (pthread_mutex_init(&b->lock, NULL))
+		die("cannot make a lock");
 }
 
 void *blocks_take(struct blocks *b)

@@ -45,12 +45,14 @@ void door_init(struct door *d, unsigned limit, bool fair)
 
 static void address_of(uint64_t address[2], const struct sockaddr_storage *from)
 {
+	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr;
+
 	address[0] = 0;
 	address[1] = from->ss_family;
 	if (from->ss_family == AF_INET)
 		memcpy(address, &((const struct sockaddr_in *)(const void *)from)->sin_addr, 4);
 	else
-		memcpy(address, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, 8);
+		memcpy(address, v6->s6_addr + (IN6_IS_ADDR_LINKLOCAL(v6) ? 8 : 0), 8);
 }
 
 static struct door_group **hashed(struct door *d, const uint64_t address[2])
@@ -153,7 +155,7 @@ static void push(struct door *d)
 	take_out(d, p);
 	p->pushed = true;
 	d->pushed++;
-	(void)shutdown(p->fd, SHUT_RDWR);
+	(void)shutdown(p->fd, SHUT_RDWR); /* refused where the peer is gone already: its loop will hear of that */
 }
 
 static bool may_enter(const struct door *d, const struct door_group *mine)
@@ -219,6 +221,19 @@ bool door_push(struct door *d)
 		push(d);
 	pthread_mutex_unlock(&d->lock);
 	return pushes;
+}
+
+void door_push_for(struct door *d, const struct sockaddr_storage *from)
+{
+	uint64_t address[2];
+	struct door_group *g;
+
+	address_of(address, from);
+	pthread_mutex_lock(&d->lock);
+	g = find(d, address);
+	if (d->pushed < MAX_PUSHED(d) && (g ? g->count : 0) + 1 < d->most)
+		push(d);
+	pthread_mutex_unlock(&d->lock);
 }
 
 void door_leave(struct door *d, struct door_place *p)

@@ -23,7 +23,10 @@ struct door_place {
 	bool pushed;                     /* pushed out, and not gone yet */
 };
 
-/* All that came from one address: a v4 address, or the 64 bits of a v6 network, of which each host has a whole one. */
+/*
+ * All that came from one address: a v4 address, or the 64 bits of a v6 network, of which each host has a whole one; of a
+ * link-local address the other 64.
+ */
 struct door_group {
 	struct door_group *next, **prev; /* of as many places, the one that got there first first; or free */
 	struct door_group *next_hashed;
@@ -60,6 +63,8 @@ bool door_enter(struct door *d, struct door_place *p, int fd, const struct socka
 void door_again(struct door *d, struct door_place *p);
 /* Pushes one out for want of a descriptor. False: there is none. */
 bool door_push(struct door *d);
+/* The same for one that came from an address and had to be turned away, where a fair door would have let it in. */
+void door_push_for(struct door *d, const struct sockaddr_storage *from);
 /* Out of the door: proved, or about to be closed; before fd is closed. May be called again. */
 void door_leave(struct door *d, struct door_place *p);
 

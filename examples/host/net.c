@@ -66,16 +66,21 @@ bool net_no_room(int fd)
 	return (errno == EMFILE || errno == ENFILE) && poll(&p, 1, 0) == 1;
 }
 
-void net_turn_away(int fd)
+void net_turn_away(int fd, void (*look)(const struct sockaddr_storage *from))
 {
+	struct sockaddr_storage from;
+	socklen_t len = sizeof from;
 	int got;
 
 	pthread_mutex_lock(&spare_lock);
 	if (spare >= 0)
 		close(spare);
-	got = accept(fd, NULL, NULL);
-	if (got >= 0)
+	got = accept(fd, (void *)&from, &len);
+	if (got >= 0) {
+		if (look)
+			look(&from);
 		close(got);
+	}
 	spare_open();
 	pthread_mutex_unlock(&spare_lock);
 }
@@ -87,7 +92,7 @@ void net_many(void)
 	spare_open();
 	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
 		r.rlim_cur = r.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &r);
+		(void)setrlimit(RLIMIT_NOFILE, &r); /* else the door is narrower, which it is made for */
 	}
 }
 

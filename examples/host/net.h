@@ -28,9 +28,10 @@ void net_many(void);
 bool net_no_room(int fd);
 /*
  * Closes the next one that waits at a listening socket, where there is no descriptor to accept it: one is kept for that since
- * net_many(). A newcomer that was left waiting would have its loop look again and again.
+ * net_many(). A newcomer that was left waiting would have its loop look again and again. `look` learns who it was, so
+ * that it can make room for the next try; may be NULL.
  */
-void net_turn_away(int fd);
+void net_turn_away(int fd, void (*look)(const struct sockaddr_storage *from));
 
 /* What every connected socket of ours is set to. */
 void net_tune(int fd);

@@ -238,6 +238,7 @@ void secrets_again(struct secrets *s, bool need_incoming)
 	struct draft d = { .s = { .path = s->path } };
 
 	if (read_file(&d) && (!need_incoming || d.s.incoming_count || wrong(&d, "it has no line 'incoming USER SECRET'"))) {
+		warn_of_twins(&d.s);
 		pthread_mutex_lock(&s->lock);
 		swap_content(s, &d.s);
 		pthread_mutex_unlock(&s->lock);

@@ -200,6 +200,9 @@ void wire_free_dead(struct loop *l)
 
 /* --- receiving --- */
 
+/* What one call brought. */
+enum got { GOT_ALL, GOT_SOME, GOT_END };
+
 /* Keeps what the connection did not take; it is pushed when the connection takes bytes again. */
 static int keep(struct wire *w, const uint8_t *p, size_t n)
 {
@@ -211,23 +214,23 @@ static int keep(struct wire *w, const uint8_t *p, size_t n)
 	return 0;
 }
 
-/* The rest of a spill, as far as it is taken. False: nothing can be read yet. */
-static bool spill_done(struct wire *w)
+/* The rest of a spill, as far as it is taken: all, so that there can be read; some; or the stream has lost bytes and is over. */
+static enum got push_spill(struct wire *w)
 {
 	uint8_t *old = w->spill;
 	size_t len = w->spill_len;
+	enum got got = GOT_ALL;
 	ptrdiff_t taken;
-	bool kept;
 
 	if (!old)
-		return true;
+		return GOT_ALL;
 	taken = w->ops->rx_push(w->conn, old, len, w->loop->now);
-	if (taken < 0)
-		taken = (ptrdiff_t)len;
 	w->spill = NULL;
-	kept = (size_t)taken < len && keep(w, old + taken, len - (size_t)taken) == 0;
+	/* an error is the connection's: it then wants nothing but to be closed */
+	if (taken >= 0 && (size_t)taken < len)
+		got = keep(w, old + taken, len - (size_t)taken) ? GOT_END : GOT_SOME;
 	free(old);
-	return !kept;
+	return got;
 }
 
 static size_t total(const struct iscsip_vec *vec, int cnt)
@@ -239,9 +242,6 @@ static size_t total(const struct iscsip_vec *vec, int cnt)
 		sum += vec[i].len;
 	return sum;
 }
-
-/* What one call brought. */
-enum got { GOT_ALL, GOT_SOME, GOT_END };
 
 /* One large payload makes the stage short; a few full reads in a row without one make it long again. */
 static void judge_size(struct wire *w, size_t placed, bool full)
@@ -282,8 +282,11 @@ static bool receive(struct wire *w)
 	enum got got = GOT_ALL;
 	int i, rounds = w->large && w->asks ? 1 : READS_A_ROUND;
 
-	for (i = 0; i < rounds && got == GOT_ALL && (w->ops->want(w->conn) & ISCSIP_WANT_RX); i++)
-		got = spill_done(w) ? receive_once(w) : GOT_SOME;
+	for (i = 0; i < rounds && got == GOT_ALL && (w->ops->want(w->conn) & ISCSIP_WANT_RX); i++) {
+		got = push_spill(w);
+		if (got == GOT_ALL)
+			got = receive_once(w);
+	}
 	return got != GOT_END;
 }
 
@@ -378,7 +381,8 @@ static int work_off(struct wire *w)
 			return -1;
 		if (w->blocked || !w->spill || !(w->ops->want(w->conn) & ISCSIP_WANT_RX))
 			return 0;
-		(void)spill_done(w);
+		if (push_spill(w) == GOT_END)
+			return -1;
 		if (w->spill && w->spill_len == before)
 			return 0;
 	}
@@ -453,7 +457,7 @@ iscsip_time wire_tick(struct wire *w)
 		return ISCSIP_TIME_NEVER;
 	}
 	if (now >= w->ops->deadline(w->conn)) {
-		(void)w->ops->tick(w->conn, now);
+		(void)w->ops->tick(w->conn, now); /* an error is the connection's, which then wants to be closed */
 		wire_dirty(w);
 	}
 	if (now >= w->session_deadline && w->session_due)

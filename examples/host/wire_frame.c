@@ -59,7 +59,7 @@ static void print_frame(const char *who, bool sent, const uint8_t *header)
 	struct iscsip_frame f;
 	char text[256];
 
-	(void)iscsip_frame_decode(&f, header, ISCSIP_FRAME_LEN);
+	(void)iscsip_frame_decode(&f, header, ISCSIP_FRAME_LEN); /* shown as it came: the connection says what is wrong */
 	iscsip_frame_format(&f, text, sizeof text);
 	show("%s %s %s", who, sent ? "sent" : "got", text);
 }

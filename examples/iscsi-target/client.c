@@ -4,7 +4,8 @@
  *
  * A client stands in the door (host/door.h) until its login to a target is complete, and leaves it before its socket is closed
  * at the latest: one that was refused holds a socket, too, until its peer has read why, and a discovery session of nobody who
- * has proved a name holds one for as long as it likes.
+ * has proved a name holds one for as long as it likes. Then it stands in another, fair one, so that no address has all of
+ * what there is: connections, sessions, descriptors.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ static void client_closing(struct wire *w)
 	struct client *c = (struct client *)(void *)w;
 
 	door_leave(&server.door, &c->place);
+	door_leave(&server.present, &c->present);
 }
 
 void client_freed(struct wire *w)
@@ -66,7 +68,7 @@ static void session_due(struct wire *w)
 	struct iscsip_session *s = iscsip_conn_session(((struct client *)(void *)w)->conn);
 
 	if (s)
-		(void)iscsip_session_tick(s, w->loop->now);
+		(void)iscsip_session_tick(s, w->loop->now); /* an error is the session's: its connections then want to be closed */
 	w->session_deadline = ISCSIP_TIME_NEVER;
 	session_look(w);
 	wire_dirty(w);
@@ -157,7 +159,7 @@ static void print_pdu(const struct client *c, bool sent, const uint8_t *header)
 	struct iscsip_pdu pdu;
 	char text[256];
 
-	(void)iscsip_pdu_decode(&pdu, header);
+	(void)iscsip_pdu_decode(&pdu, header); /* what is wrong with it is for the connection to say: it is shown as it came */
 	iscsip_pdu_format(&pdu, text, sizeof text);
 	show("%s %s %s", c->peer_name, sent ? "<-" : "->", text);
 }

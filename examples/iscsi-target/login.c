@@ -296,6 +296,10 @@ static void session(void *user, struct iscsip_conn *conn, const struct iscsip_lo
 	int err;
 
 	c->proved = info->peer_authenticated;
+	if ((c->device || c->proved) && !door_enter(&server.present, &c->present, c->wire.watch.fd, &c->peer)) {
+		refuse(c, ISCSIP_LOGIN_OUT_OF_RESOURCES, "its address has as many connections as any, and there is no room");
+		return;
+	}
 	if (!find_place(c, info, params, &s))
 		return;
 	c->session = s;

@@ -25,6 +25,7 @@
 #define MAX_PORTALS 16
 #define MAX_THREADS 64
 #define MAX_HALF_OPEN 512u
+#define MAX_PRESENT 4096u
 
 /* Who may connect: empty lists let everybody in; where both have entries, both must let in. */
 struct access {
@@ -101,7 +102,7 @@ struct client {
 	struct session *session;
 	struct device *device;          /* that the login named */
 	struct post post;
-	struct door_place place;
+	struct door_place place, present;
 	bool proved;                    /* its initiator has a secret */
 	bool forgotten;                 /* closed, and to be freed by the post that waits */
 	struct pcap_flow pcap;
@@ -127,6 +128,7 @@ struct server {
 	struct pcap *pcap;
 	bool stats;
 	struct door door;               /* clients whose login is not complete, or that anybody may have */
+	struct door present;            /* the others; fair: an address gets no more where others have fewer */
 	pthread_mutex_t discovery_lock;
 	struct session_list discovery;  /* sessions without a target, of all threads */
 	atomic_uint clients, sessions;

@@ -293,6 +293,43 @@ def no_room():
     crowd.close()
 
 
+def session_from(port, source):
+    """A session whose initiator comes from that address."""
+    p = Peer.__new__(Peer)
+    p.socket = socket.create_connection(("127.0.0.1", port), 10, (source, 0))
+    p.cmdsn, p.expstatsn, p.itt = 1, 0, 1
+    p.login(TARGET)
+    return p
+
+
+@suite.test("where one address has all descriptors for sessions or commands, another one gets in, and none of its own does")
+def greedy():
+    for tool, words in (("iscsi-target", ("--target", TARGET, "--lun", "0=ram:1M")), ("stp-target", ("--lun", "0=ram:1M"))):
+        server = suite.serve(*words, tool=tool)
+        run("prlimit", "--pid", server.process.pid, "--nofile=60:60")
+        come = session_from if tool == "iscsi-target" else spoken
+        held = Crowd(server.port, [])
+
+        def insisted(source, tries):
+            for _ in range(tries):
+                try:
+                    one = come(server.port, source)
+                    held.sockets.append(getattr(one, "socket", one))
+                    return True
+                except (Closed, Broken, Ended, OSError):
+                    time.sleep(0.2)
+            return False
+
+        while insisted("127.0.0.2", 1):
+            expect(len(held.sockets) < 60, "more than there are descriptors")
+        had = len(held.sockets)
+        expect(not insisted("127.0.0.2", 3) and held.ended(0.3) == [], "the address that has all gets no more, and loses none")
+        for n in range(3, 9):
+            expect(insisted(f"127.0.0.{n}", 20), f"127.0.0.{n} gets in,", tool, "with", had, "of another one")
+        gone = held.ended(0.5)
+        expect(gone and max(gone) < had and len(gone) <= 12, "whose connections went:", gone, "of", had)
+
+
 @suite.test("the soft limit of descriptors is no limit")
 def soft():
     log = suite.path("soft.log")
