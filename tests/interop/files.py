@@ -2,19 +2,18 @@
 # SPDX-License-Identifier: MIT
 """Files as units: who may serve one, what must be kept beside it, how one is made, and what of it is a hole."""
 import os
-import re
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import time
 
-from harness import BIN, TARGET, Skipped, Suite, expect, need, run
-from medium import (BLOCK, CHECK, CLOSE, GOOD, MEDIUM_ERROR, OPEN, READ, RENAME, SYNC, UNLINK, WRITE, Initiator, Medium, Mounted, Tool,
-                    block, blocks, generation_of, keys, lba_status, mount, read, records, reserve_out, synchronize, write)
+from harness import BIN, TARGET, Suite, expect, need, run
+from medium import (BLOCK, CHECK, GOOD, MEDIUM_ERROR, OPEN, RENAME, SYNC, UNLINK, WRITE, Initiator, Medium, Mounted, Tool, block, blocks,
+                    generation_of, keys, lba_status, read, records, reserve_out, write)
 
 suite = Suite()
+SANITIZE, OVERWRITE = bytes([0x48, 0x81, 0, 0, 0, 0, 0, 0, 8, 0]), bytes([1, 0, 0, 4, 0x55, 0xaa, 0x55, 0xaa])
 OTHER = "iqn.2026-11.org.libiscsiproto:second"
 
 
@@ -236,6 +235,31 @@ def together():
     server.killed()
     server = Tool(suite, "--lun", f"0=file:{path}")
     expect(keys(Initiator(server)) == now and len(now) == 12, "after a crash")
+
+
+@suite.test("a SANITIZE that a crash cut off has not been forgotten after it, and is done again before anything is read")
+def sanitized():
+    medium = Medium(suite)
+    path = image(8 << 20, blocks(0, 16384, 1))
+    server = Tool(suite, "--lun", f"0=file:{path}", medium=medium)
+    initiator = Initiator(server)
+    medium.rule(WRITE, delay_ms=200, name=os.path.basename(path), offset=1 << 20, length=8 << 20)
+    expect(initiator.run(SANITIZE, data=OVERWRITE)[0] == GOOD, "SANITIZE, IMMED")
+    expect(initiator.run(read(0, 1), 512)[2] == (2, 4, 0x1b), "it is in progress")
+    server.killed()
+    expect(generation_of(open(path, "rb").read()[-512:], 16383) == 1, "it was done already")
+    server = Tool(suite, "--lun", f"0=file:{path}")
+    initiator = Initiator(server)
+    got = initiator.run(read(16383, 1), 512)
+    expect(got[0] == CHECK and not any(got[1]), "old data can be read:", got[0], got[2])
+    cdb = bytearray(SANITIZE)
+    cdb[1] &= 0x7f  # without IMMED
+    expect(initiator.run(bytes(cdb), data=OVERWRITE)[0] == GOOD, "once more")
+    got = initiator.run(read(16383, 1), 512)
+    expect(got[0] == GOOD and generation_of(got[1], 16383) != 1, "afterwards:", got[0], got[2])
+    server.killed()
+    server = Tool(suite, "--lun", f"0=file:{path},shared")
+    expect(Initiator(server).run(SANITIZE, data=OVERWRITE)[2] == (5, 0x20, 0), "where nothing is kept it is not offered")
 
 
 # --- made, cut, grown ---
