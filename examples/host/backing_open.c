@@ -15,11 +15,14 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backing_state.h"
 #include "util.h"
 
+#define TRIES 20
+#define PAUSE_MS 50
 #define SERVED "it is in use: this or another program serves it, or it is mounted (',shared' serves it all the same)"
 
 uint64_t file_size(int fd)
@@ -46,18 +49,18 @@ static int lock(int fd, short kind)
 	return fcntl(fd, F_OFD_SETLK, &all) ? errno : 0;
 }
 
-/* False with *f where somebody else has it. */
-static bool lock_as(const struct backing *b, int fd, struct backing_fault *f)
+/* False with *f where it cannot be had; *taken: somebody else has it. */
+static bool lock_as(const struct backing *b, int fd, struct backing_fault *f, bool *taken)
 {
 	int err = lock(fd, b->read_only || b->shared ? F_RDLCK : F_WRLCK);
-	bool taken = err == EAGAIN || err == EACCES;
 
+	*taken = err == EAGAIN || err == EACCES;
 	if (err && b->shared) {
-		if (taken)
+		if (*taken)
 			complain("%s: another program or unit serves it as its own; ',shared' serves it all the same", b->path);
 		return true;
 	}
-	if (taken)
+	if (*taken)
 		backing_fault(f, EXIT_MET, "%s: " SERVED, b->path);
 	else if (err)
 		backing_fault(f, EXIT_MET, "%s: it cannot be locked: %s (',shared' serves it without a lock)", b->path, strerror(err));
@@ -72,11 +75,12 @@ static int open_quietly(const char *path, int flags)
 	return fd < 0 && errno == EPERM ? open(path, flags) : fd;
 }
 
-int path_open(const struct backing *b, struct backing_fault *f)
+static int open_once(const struct backing *b, struct backing_fault *f, bool *taken)
 {
 	int flags = (b->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC, fd;
 	struct stat st;
 
+	*taken = false;
 	if (stat(b->path, &st)) {
 		backing_fault(f, EXIT_MET, "%s: %s", b->path, strerror(errno));
 		return -1;
@@ -88,14 +92,27 @@ int path_open(const struct backing *b, struct backing_fault *f)
 	if (S_ISBLK(st.st_mode) && !b->read_only && !b->shared)
 		flags |= O_EXCL;
 	fd = open_quietly(b->path, flags);
-	if (fd < 0 && errno == EBUSY && (flags & O_EXCL))
+	*taken = fd < 0 && errno == EBUSY && (flags & O_EXCL);
+	if (*taken)
 		backing_fault(f, EXIT_MET, "%s: " SERVED, b->path);
 	else if (fd < 0)
 		backing_fault(f, EXIT_MET, "%s: %s", b->path, strerror(errno));
-	if (fd >= 0 && !lock_as(b, fd, f)) {
+	if (fd >= 0 && !lock_as(b, fd, f, taken)) {
 		close(fd);
 		fd = -1;
 	}
+	return fd;
+}
+
+/* Who has it may be about to go: a program that was just ended, or a unit whose line was just taken out. */
+int path_open(const struct backing *b, struct backing_fault *f)
+{
+	struct timespec pause = { 0, PAUSE_MS * 1000000 };
+	bool taken = false;
+	int fd, tries;
+
+	for (tries = 0; (fd = open_once(b, f, &taken)) < 0 && taken && tries < TRIES; tries++)
+		nanosleep(&pause, NULL);
 	return fd;
 }
 

@@ -284,7 +284,8 @@ static void file_waited(struct lun_file *f)
 		file_take(f);
 	} else {
 		file_drop(f);
-		complain("%s: all units of %s stay as they are", d->lun_file, d->name);
+		if (!f->old)
+			complain("%s: all units of %s stay as they are", d->lun_file, d->name);
 	}
 	if (d->reading == f)
 		d->reading = NULL;

@@ -9,8 +9,8 @@ import subprocess
 import time
 
 from harness import BIN, TARGET, Suite, expect, need, run
-from medium import (BLOCK, CHECK, GOOD, MEDIUM_ERROR, OPEN, RENAME, SYNC, UNLINK, WRITE, Initiator, Medium, Mounted, Tool, block, blocks,
-                    generation_of, keys, lba_status, read, records, reserve_out, write)
+from medium import (BLOCK, CHECK, CLOSE, GOOD, MEDIUM_ERROR, OPEN, RENAME, SYNC, UNLINK, WRITE, Initiator, Medium, Mounted,
+                    Tool, block, blocks, generation_of, keys, lba_status, read, records, reserve_out, write)
 
 suite = Suite()
 SANITIZE, OVERWRITE = bytes([0x48, 0x81, 0, 0, 0, 0, 0, 0, 8, 0]), bytes([1, 0, 0, 4, 0x55, 0xaa, 0x55, 0xaa])
@@ -57,7 +57,21 @@ def once():
     expect(other in said and "it is in use" in said, said)
     expect(Initiator(server).run(write(0, 1), data=block(0, 1))[0] == GOOD, "the first goes on")
     server.killed()
-    Tool(suite, "--lun", f"0=file:{path}")
+    Tool(suite, "--lun", f"0=file:{path}").killed()
+    # a unit that comes back as another while its closing still lasts
+    medium, listed = Medium(suite), suite.file("units", f"1=file:{path}\n")
+    server = Tool(suite, "--lun", "0=ram:1M", "--lun-file", listed, medium=medium)
+    initiator = Initiator(server)
+    medium.rule(CLOSE, delay_ms=500, name=os.path.basename(path))
+    for text in ("", f"2=file:{path}\n"):
+        suite.file("units", text)
+        server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: initiator.run(bytes(6), lun=1)[2] == (5, 0x25, 0), "it is still there")
+
+    def there():
+        initiator.settle(2)
+        return initiator.run(read(0, 1), 512, lun=2)[0] == GOOD
+    wait_for(there, "the unit is not back")
 
 
 @suite.test("',shared' serves a file beside others, and keeps those away that want it for themselves")
