@@ -107,6 +107,8 @@ static void habit(uint8_t bit)
 {
 	static const uint8_t none;
 
+	/* the library comes back to the session when this callback has returned */
+	must(iscsip_initiator_session_fini(W.s) == ISCSIP_EBUSY);
 	if (!(W.habits & bit) || W.depth > 3)
 		return;
 	W.depth++;
@@ -737,6 +739,22 @@ static void act(uint8_t op)
 	}
 }
 
+/*
+ * Whoever is waited for: it ends by itself. Only what the host itself holds back may be without a time. And nothing is due again
+ * at once when it was acted on, or a host that goes by deadlines would do nothing else.
+ */
+static void times_hold(bool ticked)
+{
+	iscsip_time of_session = iscsip_session_deadline(W.s), of_conn = iscsip_conn_deadline(W.c);
+
+	if (iscsip_conn_want(W.c) & ISCSIP_WANT_CLOSE)
+		return;
+	if (ticked)
+		must(of_session > W.now && of_conn > W.now);
+	if (!W.hold && (W.tmfs || W.pings || W.texts || W.logouts))
+		must(of_session != ISCSIP_TIME_NEVER || of_conn != ISCSIP_TIME_NEVER);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct iscsip_initiator_identity id = { NULL, { 0 } };
@@ -755,8 +773,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	W.session_mem = malloc(len);
 	must(iscsip_initiator_session_init(&W.s, W.session_mem, len, &W.cfg, &id, &OPS, &W) == ISCSIP_OK);
 	open_conn(!(size && data[0] & 128));
-	while (W.left && ops++ < 2000)
-		act(take());
+	while (W.left && ops++ < 2000) {
+		uint8_t op = take();
+
+		act(op);
+		times_hold((op & 15) == 7);
+	}
 	W.left = 0;
 	W.habits = 0;
 	close_conn();

@@ -107,6 +107,9 @@ static void tick(uint32_t ms)
 	if (iscsip_conn_state(P.ic) != ISCSIP_CONN_CLOSED) {
 		(void)iscsip_session_tick(P.is, P.now);
 		(void)iscsip_conn_tick(P.ic, P.now);
+		/* what is due was done: it is not due again at once */
+		PAIR_MUST(&P, iscsip_conn_want(P.ic) & ISCSIP_WANT_CLOSE || (iscsip_session_deadline(P.is) > P.now &&
+									    iscsip_conn_deadline(P.ic) > P.now));
 	}
 	if (iscsip_conn_state(P.tc) != ISCSIP_CONN_CLOSED)
 		(void)iscsip_conn_tick(P.tc, P.now);
