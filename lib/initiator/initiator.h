@@ -345,8 +345,17 @@ enum conn_made iscsip__initiator_make_command(struct ini_conn *ic, struct iscsip
 enum conn_made iscsip__initiator_make_data(struct ini_conn *ic, struct iscsip_task *t);
 enum conn_made iscsip__initiator_make_unsolicited(struct ini_conn *ic);
 int iscsip__initiator_r2t(struct ini_conn *ic);
+/* Where data-out may be asked for in any order: these bytes of the task's are part of a PDU. */
+void iscsip__initiator_out_note(struct ini_conn *ic, struct iscsip_task *t, uint32_t off, uint32_t len);
+
 /* Bytes of the task's data are part of a PDU. */
-void iscsip__initiator_out_count(struct ini_conn *ic, struct iscsip_task *t, uint32_t off, uint32_t len);
+static inline void ini_out_count(struct ini_conn *ic, struct iscsip_task *t, uint32_t off, uint32_t len)
+{
+	ic->s->base.stats.out_bytes += len;
+	if (ic->s->out_ranges)
+		iscsip__initiator_out_note(ic, t, off, len);
+}
+
 /* The PDU of the task with this header was not taken: nothing from its data on counts. */
 void iscsip__initiator_out_lose(struct iscsip_task *t, const uint8_t *bhs);
 /* No data is sent of the task until it may go on; what is asked for meanwhile is remembered. */

@@ -106,7 +106,7 @@ enum conn_made iscsip__initiator_make_command(struct ini_conn *ic, struct iscsip
 		cursor_advance(&p->out_at, pdu.data_len);
 		p->out_pos = pdu.data_len;
 		p->r2t_next = p->out_pos + p->unsolicited;
-		iscsip__initiator_out_count(ic, t, 0, pdu.data_len);
+		ini_out_count(ic, t, 0, pdu.data_len);
 	}
 	u->owner = &p->item;
 	p->refs++;

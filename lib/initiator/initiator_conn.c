@@ -223,6 +223,13 @@ static enum conn_made ini_make(struct iscsip_conn *c, struct conn_item *item)
 	}
 }
 
+/* The transport has ended. */
+static void ini_dropped(const struct tx_unit *u)
+{
+	if (u->cut)
+		iscsip__initiator_out_lose(ini_task_of(u->owner), u->head);
+}
+
 static void ini_gone(struct iscsip_conn *c, struct tx_unit *u)
 {
 	struct ini_conn *ic = ini_conn_of(c);
@@ -230,8 +237,8 @@ static void ini_gone(struct iscsip_conn *c, struct tx_unit *u)
 
 	switch (item->kind) {
 	case INI_TASK:
-		if (c->state == ISCSIP_CONN_CLOSED && u->cut)
-			iscsip__initiator_out_lose(ini_task_of(item), u->head);
+		if (c->state == ISCSIP_CONN_CLOSED)
+			ini_dropped(u);
 		iscsip__initiator_unref(ic->s, ini_task_of(item));
 		return;
 	case INI_PING:

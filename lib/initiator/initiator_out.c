@@ -96,11 +96,10 @@ void iscsip__initiator_out_go_on(struct iscsip_task *t)
 /* --- counting --- */
 
 /* Bytes that were asked for twice are sent twice and count once: a sum would hide those that were never asked for. */
-void iscsip__initiator_out_count(struct ini_conn *ic, struct iscsip_task *t, uint32_t off, uint32_t len)
+void iscsip__initiator_out_note(struct ini_conn *ic, struct iscsip_task *t, uint32_t off, uint32_t len)
 {
 	struct task_ranges *r = ini_out_ranges(ic->s, ini_priv(t));
 
-	ic->s->base.stats.out_bytes += len;
 	if (r && len && !iscsip__task_ranges_merge(r, off, off + len))
 		iscsip__initiator_abort(ic->s, t, ISCSIP_ENOSPC, ic->c->now);
 }
@@ -231,7 +230,7 @@ static void ini_out_make(struct ini_conn *ic, struct iscsip_task *t, uint32_t of
 	ini_out_payload(u, t, p, off, len);
 	u->owner = &p->item;
 	p->refs++;
-	iscsip__initiator_out_count(ic, t, off, len);
+	ini_out_count(ic, t, off, len);
 	iscsip__conn_seal(ic->c, u, &pdu, false);
 }
 

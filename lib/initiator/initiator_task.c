@@ -144,6 +144,14 @@ static void ini_wait(struct ini_session *s, struct iscsip_task *t)
 	iscsip__initiator_line_put(&s->waiting, t, at);
 }
 
+/* An offer that leaves the order of data-out open leaves that of data-in open, too. */
+static void ini_ranges_clear(struct ini_session *s, uint32_t index)
+{
+	task_ranges_clear(&s->in_ranges[index]);
+	if (s->out_ranges)
+		task_ranges_clear(&s->out_ranges[index]);
+}
+
 static bool ini_submittable(const struct iscsip_task *t)
 {
 	if (t->attr > ISCSIP_ATTR_ACA || t->ext_cdb_len > ISCSIP_CDB_MAX - 16u || (t->ext_cdb_len && !t->ext_cdb))
@@ -171,9 +179,7 @@ int iscsip_initiator_submit(struct iscsip_session *base, struct iscsip_task *t, 
 	if (iscsip__initiator_tag(s, &p->item, &at, t->in_len, &p->itt))
 		return ISCSIP_EAGAIN;
 	if (s->in_ranges)
-		task_ranges_clear(&s->in_ranges[p->itt & 0xffffu]);
-	if (s->out_ranges)
-		task_ranges_clear(&s->out_ranges[p->itt & 0xffffu]);
+		ini_ranges_clear(s, p->itt & 0xffffu);
 	p->out_lost = UINT32_MAX;
 	p->out_at.vec = t->out_vec;
 	p->out_at.cnt = t->out_vec ? t->out_cnt : 0;
@@ -206,7 +212,8 @@ static void ini_settle_out(struct iscsip_task *t)
 
 static void ini_give_back(struct ini_session *s, struct iscsip_task *t)
 {
-	ini_settle_out(t);
+	if (t->out_len)
+		ini_settle_out(t);
 	ini_list_take(s, t);
 	s->tasks--;
 	if (t->result.err != ISCSIP_OK)
