@@ -116,8 +116,8 @@ static void lost(const char *what, const struct iscsip_frame_result *r)
 	die(what, stages[r->stage]);
 }
 
-/* One command: `in` bytes of data to the buffer, or `out` bytes from it. */
-static void execute(const char *what, const uint8_t cdb[16], void *data, uint32_t in, uint32_t out)
+/* One command: up to `in` bytes of data to the buffer, at least `least` of them; or all `out` bytes from it. */
+static void execute(const char *what, const uint8_t cdb[16], void *data, uint32_t in, uint32_t least, uint32_t out)
 {
 	struct iscsip_vec vec = { data, in ? in : out };
 	struct iscsip_frame_exchange x = { .in_vec = in ? &vec : NULL, .in_cnt = in != 0, .in_len = in,
@@ -140,6 +140,8 @@ static void execute(const char *what, const uint8_t cdb[16], void *data, uint32_
 	} while (wants_again(&x.result) && --attempts);
 	if (x.result.status)
 		die(what, iscsip_scsi_status_text(x.result.status));
+	if (x.result.moved < (out ? out : least)) /* success is what was counted */
+		die(what, "not all of the data has moved");
 }
 
 static void look_at_disk(const char *text)
@@ -149,26 +151,32 @@ static void look_at_disk(const char *text)
 	uint32_t size, i;
 
 	iscsip_cdb_inquiry(cdb, -1, sizeof answer);
-	execute("INQUIRY", cdb, answer, sizeof answer, 0);
+	execute("INQUIRY", cdb, answer, sizeof answer, 36, 0);
 	printf("%.8s %.16s %.4s\n", (char *)answer + 8, (char *)answer + 16, (char *)answer + 32);
 
 	iscsip_cdb_read_capacity_16(cdb, 32);
-	execute("READ CAPACITY(16)", cdb, answer, 32, 0);
+	execute("READ CAPACITY(16)", cdb, answer, 32, 12, 0);
 	for (i = 0; i < 8; i++)
 		blocks = blocks << 8 | answer[i];
 	size = (uint32_t)answer[8] << 24 | (uint32_t)answer[9] << 16 | (uint32_t)answer[10] << 8 | answer[11];
 	printf("%llu blocks of %u bytes\n", (unsigned long long)blocks + 1, size);
+	if (size == 0 || size > 65536)
+		die("READ CAPACITY(16)", "that is no size of a block");
 
 	block = need(size);
 	if (text) {
 		snprintf((char *)block, size, "%s\n", text);
 		iscsip_cdb_rw(cdb, ISCSIP_CDB_WRITE, 0, 1, 0);
-		execute("WRITE", cdb, block, 0, size);
+		execute("WRITE", cdb, block, 0, 0, size);
+		iscsip_cdb_rw(cdb, ISCSIP_CDB_SYNCHRONIZE_CACHE, 0, 0, 0);
+		execute("SYNCHRONIZE CACHE", cdb, NULL, 0, 0, 0); /* what is in its cache alone may be lost */
 		memset(block, 0, size);
 	}
 	iscsip_cdb_rw(cdb, ISCSIP_CDB_READ, 0, 1, 0);
-	execute("READ", cdb, block, size, 0);
+	execute("READ", cdb, block, size, size, 0);
 	fwrite(block, 1, strnlen((char *)block, size), stdout);
+	if (fflush(stdout) || ferror(stdout))
+		die("stdout", strerror(errno));
 	free(block);
 }
 

@@ -36,6 +36,7 @@ struct transfer {
 	uint64_t begin, next, end;    /* of the range: its first block, the first that is in no piece, the first behind it */
 	bool whole_input;             /* nobody has said how much of the input is meant: all of it */
 	enum doing doing;
+	size_t asked;                 /* write: bytes that the input was asked for */
 	bool ended;                   /* the input has, or all that was asked for is here */
 	bool too_long;                /* the input has more than the unit takes */
 	uint8_t *expected;            /* compare: bytes of the file */
@@ -122,6 +123,8 @@ static uint32_t next_blocks(const struct transfer *t)
 	uint32_t most = PIECE_BYTES / t->w.unit.block_size;
 	uint64_t left = t->end - t->next;
 
+	if (t->w.unit.most && t->w.unit.most < most)
+		most = t->w.unit.most;
 	return left < most ? (uint32_t)left : most;
 }
 
@@ -277,7 +280,7 @@ void command_compare(struct link *l, const struct operands *o)
 static void took_input(struct transfer *t)
 {
 	uint32_t size = t->w.unit.block_size;
-	size_t got = t->file.got, want = (size_t)next_blocks(t) * size, whole = (got + size - 1) / size;
+	size_t got = t->file.got, want = t->asked, whole = (got + size - 1) / size;
 
 	if (got < want) {
 		memset(window_piece(&t->w, t->w.used)->r->data + got, 0, whole * size - got);
@@ -308,8 +311,8 @@ static void use_input(struct transfer *t)
 	if (t->doing != IDLE || t->ended || t->w.used == t->w.size)
 		return;
 	t->doing = t->next < t->end ? PIECE : PROBE;
-	filer_read(&t->file, window_piece(&t->w, t->w.used)->r->data,
-		  t->doing == PIECE ? (size_t)next_blocks(t) * t->w.unit.block_size : 1);
+	t->asked = t->doing == PIECE ? (size_t)next_blocks(t) * t->w.unit.block_size : 1;
+	filer_read(&t->file, window_piece(&t->w, t->w.used)->r->data, t->asked);
 }
 
 static void flush_back(struct request *r)

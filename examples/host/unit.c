@@ -110,7 +110,7 @@ struct unit unit_size(struct link *l)
 	return u;
 }
 
-/* --- name --- */
+/* --- name and limits --- */
 
 /* A page of vital product data; false where the unit has no such page. */
 static bool ask_page(struct link *l, struct request *r, int page)
@@ -162,6 +162,12 @@ static void ask_designator(struct link *l, struct request *r, struct unit *u)
 	}
 }
 
+/* MAXIMUM TRANSFER LENGTH of the block limits page. */
+static void ask_limit(struct link *l, struct request *r, struct unit *u)
+{
+	u->most = ask_page(l, r, 0xb0) && r->in_got >= 12 ? (uint32_t)big(r->data + 8, 4) : 0;
+}
+
 static void ask_name(struct link *l, struct unit *u)
 {
 	struct request *r = unit_request(l, PAGE_MAX);
@@ -170,6 +176,7 @@ static void ask_name(struct link *l, struct unit *u)
 	u->removable = link_execute(l, r) && r->in_got >= 2 && (r->data[1] & 0x80);
 	ask_serial(l, r, u);
 	ask_designator(l, r, u);
+	ask_limit(l, r, u);
 	request_free(r);
 }
 

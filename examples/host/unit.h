@@ -13,6 +13,7 @@
 struct unit {
 	uint64_t blocks;
 	uint32_t block_size;
+	uint32_t most;                      /* blocks of one command; 0: it names no limit */
 	char serial[UNIT_NAME_MAX];         /* empty: it tells none */
 	uint8_t designator[UNIT_NAME_MAX];  /* the best of the unit itself */
 	unsigned designator_len;            /* 0: it tells none */

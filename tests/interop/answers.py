@@ -140,6 +140,27 @@ def few_commands():
     expect("READ CAPACITY(10)" in out, out)
 
 
+@suite.test("no request is larger than the unit says that it takes")
+def largest():
+    def limited(c, q, cdb):
+        if cdb[0] == 0x12 and cdb[1] & 1 and cdb[2] == 0xb0:
+            c.data_in(q, struct.pack(">BBHII", 0, 0xb0, 60, 0, 24).ljust(64, b"\0"))
+        elif cdb[0] in READS + WRITES and q.words[0] > 24 * BLOCK:
+            c.check(q, sense(5, 0x24))
+        else:
+            return False
+        return True
+
+    data = os.urandom(100 * BLOCK)
+    path = suite.file("hundred", data)
+    disk = Disk(on_command=limited)
+    with Target(disk.script) as here:
+        tool(here.port, "write", "--lba", 5, "--from", path)
+        tool(here.port, "compare", "--lba", 5, "--from", path)
+        tool(here.port, "read", "--lba", 5, "--blocks", 100, "--to", suite.path("back"))
+    expect(open(suite.path("back"), "rb").read() == data and disk.count(*WRITES) == 5, disk.count(*WRITES), "writes")
+
+
 @suite.test("over the frame protocol the same table holds")
 def frames():
     def stp(*words, ok=(0,), **how):
