@@ -332,6 +332,7 @@ static void disk_open(void)
 	server.loop.idle = work;
 	iscsip_disk_config_init(&cfg, sizeof cfg);
 	cfg.max_luns = 256;
+	cfg.flags = ISCSIP_DISK_CDB_LUN; /* NetBSD */
 	cfg.max_nexuses = MAX_CLIENTS + MAX_LEAVING;
 	cfg.max_commands = 1024;
 	cfg.buffer_size = 256u * 1024u;

@@ -95,7 +95,7 @@ static void end_with(struct record *r, void *bytes, uint32_t n, uint32_t wanted)
 
 static void inquiry(struct record *r)
 {
-	static const char names[] = "LIBISCSIBARE METAL      0001";
+	static const char names[] = "ISCSIPROBARE METAL      0001";
 	const uint8_t *cdb = r->cmd->cdb;
 
 	memset(r->small, 0, 36);

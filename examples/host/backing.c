@@ -162,6 +162,8 @@ const char *backing_refusal(const struct backing *b, int error, char *dst, size_
 {
 	if (error == ISCSIP_EDATA && b->saved)
 		snprintf(dst, cap, "%s.pr: %s (remove that file to give its reservations up)", b->path, iscsip_strerror(error));
+	else if (error == ISCSIP_EEXIST)
+		snprintf(dst, cap, "another LUN of this target has the same serial number (give each its own by serial=)");
 	else
 		snprintf(dst, cap, "%s", iscsip_strerror(error));
 	return dst;

@@ -398,6 +398,7 @@ static void device_open(struct device *d)
 	d->loop->idle = step_all;
 	d->loop->idle_user = d->loop;
 	cfg.max_luns = MAX_LUNS;
+	cfg.flags = ISCSIP_DISK_CDB_LUN; /* NetBSD */
 	cfg.max_nexuses = MAX_NEXUSES;
 	cfg.max_commands = MAX_COMMANDS;
 	cfg.buffer_size = 256u * 1024u; /* 64 MiB in all, touched as far as files are read and written */

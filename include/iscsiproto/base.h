@@ -69,6 +69,7 @@ enum iscsip_err {
 	ISCSIP_ENOENT = -5,     /**< No such key, tag, task or session. */
 	ISCSIP_EBUSY = -6,      /**< In use: something still refers to it. */
 	ISCSIP_EDATA = -7,      /**< Bytes that were kept are damaged, or of a version that is not known. */
+	ISCSIP_EEXIST = -8,     /**< It has the name of another. */
 	ISCSIP_FATAL = -100,    /**< First of the codes that end a connection. */
 	ISCSIP_EPROTO = -101,   /**< The peer broke the protocol. */
 	ISCSIP_EDIGEST = -102,  /**< A digest did not match, at a recovery level that cannot mend it. */

@@ -169,6 +169,13 @@ struct iscsip_disk_host {
 	void (*applied)(void *user, uint32_t lun, struct iscsip_disk_ticket *ticket);
 };
 
+/** @brief Named leniencies of a disk; none set is the strict reading of the standards. */
+enum iscsip_disk_flag {
+	/** The LUN of a command may also stand in bits 7 to 5 of byte 1 of its CDB, where those bits are reserved, if it is the LUN
+	 *  that the transport carried: SCSI-2 has it there, and NetBSD's first commands to LUN 1 to 7 still do. */
+	ISCSIP_DISK_CDB_LUN = 1u << 0
+};
+
 /** @brief How much of everything, and who the device is. Fill with iscsip_disk_config_init(), then change. */
 struct iscsip_disk_config {
 	size_t struct_size;          /**< Set by iscsip_disk_config_init(). */
@@ -182,6 +189,7 @@ struct iscsip_disk_config {
 	uint32_t buffer_size;        /**< Bytes of one data buffer, a power of two, 4096 to 1 MiB. Default 32 KiB. */
 	uint32_t buffer_count;       /**< Data buffers, 2 or more. Default 64. Units with `pin` need them for parameters only. */
 	uint32_t buffer_align;       /**< Alignment of buffers, a power of two, 16 to 65536. Default 64. */
+	uint32_t flags;              /**< #iscsip_disk_flag bits. Default 0. */
 	uint8_t protocol;            /**< Protocol identifier of the ports, SPC-4 7.6.1. Default 5, iSCSI. */
 	uint16_t port_count;         /**< Entries at `ports`, 0 to 256: none is one unnamed port 1 in group 1. */
 	const struct iscsip_disk_port *ports; /**< Target ports; must live as long as the disk. */
@@ -251,7 +259,7 @@ struct iscsip_disk_lun_config {
 	uint8_t reserved;          /**< 0. */
 	uint16_t rotation_rate;    /**< MEDIUM ROTATION RATE: 0 not told, 1 no rotation, else per minute. */
 	uint32_t flags;            /**< ISCSIP_LUN_ bits. */
-	const char *vendor;        /**< T10 vendor identification, 8 characters at most; copied. Default "LIBISCSI". */
+	const char *vendor;        /**< T10 vendor identification, 8 characters at most; copied. Default "ISCSIPRO". */
 	const char *product;       /**< Product identification, 16; copied. Default "VIRTUAL-DISK". */
 	const char *revision;      /**< Product revision level, 4; copied. Default "0001". */
 	const char *serial;        /**< Unit serial number, 32; copied. Default: made of device name and LUN. */
@@ -282,7 +290,9 @@ struct iscsip_disk_lun_config {
  * @param[in,out] disk the disk. @param[in] lun its number, 0 to `max_lun`.
  * @param[in] cfg the unit; copied but for what is said there.
  * @retval ISCSIP_OK added. @retval ISCSIP_EINVAL a member is out of range. @retval ISCSIP_EBUSY the number is taken (or its
- * unit not yet gone). @retval ISCSIP_EAGAIN no unit is free (`max_luns`), or no room for the registrations of `saved`.
+ * unit not yet gone). @retval ISCSIP_EEXIST another unit of the disk has its serial number (with vendor and product), its `naa`, or
+ * one of its other designators: initiators would take the two for one (SPC-4 7.8.6), and EXTENDED COPY would write to the
+ * wrong one. @retval ISCSIP_EAGAIN no unit is free (`max_luns`), or no room for the registrations of `saved`.
  * @retval ISCSIP_EDATA `saved` is damaged, cut, too long, empty, or of another version: with the reservations in it unknown the
  * unit must not be served, so it stays away.
  */

@@ -16,6 +16,7 @@
 	X(ISCSIP_ENOENT, "no such key, tag, task or session") \
 	X(ISCSIP_EBUSY, "still in use") \
 	X(ISCSIP_EDATA, "kept bytes are damaged, or of another version") \
+	X(ISCSIP_EEXIST, "it has the name of another") \
 	X(ISCSIP_FATAL, "the connection is over") \
 	X(ISCSIP_EPROTO, "the peer broke the protocol") \
 	X(ISCSIP_EDIGEST, "a digest did not match") \

@@ -13,6 +13,19 @@ static uint64_t cdb_bad(const uint8_t *cdb, const uint8_t *usage, uint64_t mask)
 	return load_be64(cdb) & ~load_be64(usage) & mask;
 }
 
+/* Bits 7 to 5 of byte 1, in the first eight bytes of a CDB. */
+#define CDB_LUN_BITS 0x00e0000000000000u
+
+/*
+ * SCSI-2 has the LUN in bits 7 to 5 of byte 1, and initiators that do not yet know what they speak to (NetBSD) set it in their
+ * first commands, beside the LUN that their transport carries. Where those bits mean nothing else they may tell what is so.
+ */
+static bool cdb_lun_told(const struct disk_req *r)
+{
+	return r->disk->cfg.flags & ISCSIP_DISK_CDB_LUN && !(r->op->flags & OP_PROTECT) && (r->op->usage[1] & 0xe0) == 0 &&
+	       r->cdb[1] >> 5 == iscsip_lun_decode(r->cmd->lun);
+}
+
 bool iscsip__disk_cdb_clean(const struct disk_req *r)
 {
 	/* the two halves of a CDB of each length that the table of commands has */
@@ -23,8 +36,9 @@ bool iscsip__disk_cdb_clean(const struct disk_req *r)
 		[16] = { UINT64_MAX, UINT64_MAX },
 	};
 	const uint64_t *looked_at = mask[r->op->len];
+	uint64_t bad = cdb_bad(r->cdb, r->op->usage, looked_at[0]), more = cdb_bad(r->cdb + 8, r->op->usage + 8, looked_at[1]);
 
-	return (cdb_bad(r->cdb, r->op->usage, looked_at[0]) | cdb_bad(r->cdb + 8, r->op->usage + 8, looked_at[1])) == 0;
+	return (bad | more) == 0 || ((bad & ~CDB_LUN_BITS) == 0 && more == 0 && cdb_lun_told(r));
 }
 
 /* Points at the first bit that must not be set, most significant first. */
@@ -36,6 +50,8 @@ static void cdb_refuse(struct disk_req *r)
 	for (i = 0; i < r->op->len; i++) {
 		unsigned bad = r->cdb[i] & ~(unsigned)r->op->usage[i];
 
+		if (i == 1 && cdb_lun_told(r))
+			bad &= 0x1f;
 		for (bit = 7; bad && bit >= 0; bit--) {
 			if (bad >> bit & 1) {
 				iscsip__disk_fail_cdb(r, i, bit);

@@ -24,36 +24,23 @@ enum {
 
 /* --- naming units --------------------------------------------------------------------------------------------- */
 
-/* Whether the designators of a unit hold this one, as CSCD descriptors carry it: code set, type, length, value. */
-static bool cscd_names(const struct disk_lun *lun, const uint8_t *want)
-{
-	uint8_t page[4 + 1200];
-	struct iscsip_vec v = { page + 4, sizeof page - 4 };
-	struct iscsip_designator d;
-	struct disk_out o;
-	size_t pos = 0;
-
-	memset(&o, 0, sizeof o);
-	o.vec = &v;
-	o.cnt = 1;
-	iscsip__disk_lun_designators(lun, &o);
-	memset(page, 0, 4);
-	store_be16(page + 2, (uint16_t)o.pos);
-	while (iscsip_designator_next(page, sizeof page, &pos, &d))
-		if (d.association == ISCSIP_ASSOC_LUN && d.type == (want[1] & 0x0f) && d.code_set == (want[0] & 0x0f) &&
-		    d.len == want[3] && d.len <= 20 && memcmp(d.value, want + 4, d.len) == 0)
-			return true;
-	return false;
-}
-
+/* The one unit that a descriptor names: code set, type, length and value of a designator. None, where it fits two. */
 static struct disk_lun *cscd_lun(struct iscsip_disk *d, const uint8_t *cscd)
 {
+	struct iscsip_designator want = { ISCSIP_ASSOC_LUN, cscd[5] & 0x0f, cscd[4] & 0x0f, 0, cscd + 8, cscd[7] };
+	struct disk_lun *found = NULL;
 	uint32_t i;
 
-	for (i = 0; i < d->luns_used; i++)
-		if (d->luns[i].used && !(d->luns[i].gate & GATE_REMOVED) && cscd_names(&d->luns[i], cscd + 4))
-			return &d->luns[i];
-	return NULL;
+	for (i = 0; i < d->luns_used && cscd[7] <= 20; i++) {
+		struct disk_lun *lun = &d->luns[i];
+
+		if (!lun->used || lun->gate & GATE_REMOVED || !iscsip__disk_lun_named(lun, &want))
+			continue;
+		if (found)
+			return NULL;
+		found = lun;
+	}
+	return found;
 }
 
 /* --- ends ----------------------------------------------------------------------------------------------------- */

@@ -78,6 +78,7 @@ enum disk_op_flag {
 	OP_STPG = 0x0800,      /* only with explicit ALUA */
 	OP_FUA = 0x1000,       /* byte 1 has FUA */
 	OP_KEEPS = 0x2000,     /* only where the host can keep that it has begun */
+	OP_PROTECT = 0x4000,   /* bits 7 to 5 of byte 1 are about protection information */
 	OP_CONDITIONS = OP_THIN | OP_ERASE | OP_STPG | OP_KEEPS
 };
 
@@ -596,6 +597,8 @@ void iscsip__disk_gate_sanitize(struct disk_lun *lun);
 void iscsip__disk_mode_reset(struct disk_lun *lun);
 uint64_t iscsip__disk_write_max(const struct iscsip_disk *d);
 void iscsip__disk_lun_designators(const struct disk_lun *lun, struct disk_out *o);
+bool iscsip__disk_lun_named(const struct disk_lun *lun, const struct iscsip_designator *want);
+bool iscsip__disk_lun_alike(const struct disk_lun *a, const struct disk_lun *b);
 void iscsip__disk_space_changed(struct disk_lun *lun);
 
 static inline struct disk_itl *disk_itl_at(const struct disk_lun *lun, const struct disk_slot *slot)

@@ -47,7 +47,7 @@ static void inquiry_standard(struct disk_req *r, struct disk_out *o)
 	put8(o, lun ? inquiry_tpgs(r->disk) | 0x08 : 0); /* TPGS, 3PC */
 	put8(o, r->disk->cfg.port_count > 1 ? 0x10 : 0); /* MULTIP */
 	put8(o, 0x02); /* CMDQUE */
-	put(o, lun ? lun->vendor : "LIBISCSI", 8);
+	put(o, lun ? lun->vendor : "ISCSIPRO", 8);
 	put(o, lun ? lun->product : "WELL-KNOWN UNIT ", 16);
 	put(o, lun ? lun->revision : "0001", 4);
 	put_zero(o, 22);
@@ -109,6 +109,76 @@ void iscsip__disk_lun_designators(const struct disk_lun *lun, struct disk_out *o
 	put_designator(o, ISCSIP_ASSOC_LUN, ISCSIP_DESIGNATOR_NAA, 1, 0xff, lun->naa, lun->naa_len);
 	put_designator(o, ISCSIP_ASSOC_LUN, ISCSIP_DESIGNATOR_T10, 2, 0xff, t10, 24u + lun->serial_len);
 	put(o, lun->cfg.designators, lun->cfg.designators_len);
+}
+
+/* The designators of a unit as a page, and how long it is. */
+struct unit_page {
+	uint8_t b[4 + 1200];
+	size_t len;
+};
+
+static void unit_page(const struct disk_lun *lun, struct unit_page *page)
+{
+	struct iscsip_vec v = { page->b + 4, sizeof page->b - 4 };
+	struct disk_out o;
+
+	memset(&o, 0, sizeof o);
+	o.vec = &v;
+	o.cnt = 1;
+	iscsip__disk_lun_designators(lun, &o);
+	memset(page->b, 0, 4);
+	store_be16(page->b + 2, (uint16_t)o.pos);
+	page->len = 4 + (size_t)o.pos;
+}
+
+static bool page_names(const struct unit_page *page, const struct iscsip_designator *want)
+{
+	struct iscsip_designator d;
+	size_t pos = 0;
+
+	while (iscsip_designator_next(page->b, page->len, &pos, &d))
+		if (d.association == ISCSIP_ASSOC_LUN && d.type == want->type && d.code_set == want->code_set &&
+		    d.len == want->len && memcmp(d.value, want->value, d.len) == 0)
+			return true;
+	return false;
+}
+
+/* Whether one of the designators of the unit is this. */
+bool iscsip__disk_lun_named(const struct disk_lun *lun, const struct iscsip_designator *want)
+{
+	struct unit_page page;
+
+	unit_page(lun, &page);
+	return page_names(&page, want);
+}
+
+/* Designators that name one unit in the world, so that no two may have them (SPC-4 7.8.6). */
+static bool designator_is_unique(const struct iscsip_designator *d)
+{
+	return d->association == ISCSIP_ASSOC_LUN && d->type != ISCSIP_DESIGNATOR_VENDOR && d->type != ISCSIP_DESIGNATOR_PORT &&
+	       d->type != ISCSIP_DESIGNATOR_PORT_GROUP && d->type != ISCSIP_DESIGNATOR_LUN_GROUP;
+}
+
+/* Whether two units have a name in common. The usual ones have no more than a NAA and a serial number. */
+bool iscsip__disk_lun_alike(const struct disk_lun *a, const struct disk_lun *b)
+{
+	struct unit_page mine, theirs;
+	struct iscsip_designator d;
+	size_t pos = 0;
+
+	if (a->naa_len == b->naa_len && memcmp(a->naa, b->naa, a->naa_len) == 0)
+		return true;
+	if (a->serial_len == b->serial_len && memcmp(a->serial, b->serial, a->serial_len) == 0 &&
+	    memcmp(a->vendor, b->vendor, sizeof a->vendor) == 0 && memcmp(a->product, b->product, sizeof a->product) == 0)
+		return true;
+	if (!a->cfg.designators_len && !b->cfg.designators_len)
+		return false;
+	unit_page(a, &mine);
+	unit_page(b, &theirs);
+	while (iscsip_designator_next(mine.b, mine.len, &pos, &d))
+		if (designator_is_unique(&d) && page_names(&theirs, &d))
+			return true;
+	return false;
 }
 
 static void vpd_identification(struct disk_req *r, struct disk_out *o)

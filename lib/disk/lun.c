@@ -66,7 +66,7 @@ static void lun_identity(struct disk_lun *lun, const struct iscsip_disk_lun_conf
 {
 	char serial[sizeof lun->serial];
 
-	lun_text(lun->vendor, sizeof lun->vendor, cfg->vendor ? cfg->vendor : "LIBISCSI");
+	lun_text(lun->vendor, sizeof lun->vendor, cfg->vendor ? cfg->vendor : "ISCSIPRO");
 	lun_text(lun->product, sizeof lun->product, cfg->product ? cfg->product : "VIRTUAL-DISK");
 	lun_text(lun->revision, sizeof lun->revision, cfg->revision ? cfg->revision : "0001");
 	if (cfg->serial && cfg->serial[0]) {
@@ -189,6 +189,18 @@ void iscsip__disk_meet(struct disk_lun *lun, struct disk_slot *slot)
 		itl->ua = 1u << UA_POWER_ON;
 }
 
+/* Whether another unit has one of its names. One that is being removed gives its names free. */
+static bool lun_name_taken(const struct iscsip_disk *d, const struct disk_lun *lun)
+{
+	uint32_t i;
+
+	for (i = 0; i < d->luns_used; i++)
+		if (d->luns[i].used && &d->luns[i] != lun && !(d->luns[i].gate & GATE_REMOVED) &&
+		    iscsip__disk_lun_alike(lun, &d->luns[i]))
+			return true;
+	return false;
+}
+
 /* The next unit that never was. */
 static struct disk_lun *lun_fresh(struct iscsip_disk *d)
 {
@@ -220,7 +232,9 @@ int iscsip_disk_lun_add(struct iscsip_disk *d, uint32_t number, const struct isc
 	lun_setup(d, lun, number, cfg, block);
 	for (i = 0; i < d->slots_used; i++)
 		iscsip__disk_meet(lun, &d->slots[i]);
-	if (cfg->saved || cfg->saved_len)
+	if (lun_name_taken(d, lun))
+		rc = ISCSIP_EEXIST;
+	else if (cfg->saved || cfg->saved_len)
 		rc = iscsip__disk_state_load(lun, cfg->saved, cfg->saved_len);
 	if (rc != ISCSIP_OK) {
 		lun->used = false;

@@ -251,19 +251,27 @@ static void status_add(struct disk_req *r, uint64_t blocks, uint8_t provisioning
 	r->lba += blocks;
 }
 
+/*
+ * The storage tells bytes, and of a status that nobody knows nothing but that there may be data. A block of which a part has
+ * space has space: what has it is rounded up, what has none is rounded down, and where that leaves no block it is one that
+ * is mapped.
+ */
 static void status_told(struct disk_req *r)
 {
 	/* the unit may have shrunk meanwhile; below the block that was asked for, that one is told alone */
 	uint64_t rest = r->lba < r->lun->blocks ? disk_bytes(r->lun, r->lun->blocks - r->lba) : 0;
 	uint64_t len = r->st.len < rest ? r->st.len : rest;
+	bool mapped = r->st.provisioning != ISCSIP_PROVISIONING_DEALLOCATED && r->st.provisioning != ISCSIP_PROVISIONING_ANCHORED;
 
 	if (r->result != ISCSIP_STORAGE_OK) {
 		iscsip__disk_fail_storage(r);
 		return;
 	}
+	if (mapped)
+		len += (1u << r->lun->shift) - 1;
 	len >>= r->lun->shift;
-	if (len || r->arg[1] == 0)
-		status_add(r, len ? len : 1, r->st.provisioning);
+	if (rest || r->arg[1] == 0)
+		status_add(r, len ? len : 1, len && !mapped ? r->st.provisioning : ISCSIP_PROVISIONING_MAPPED);
 	r->arg[2]++;
 	status_more(r);
 }

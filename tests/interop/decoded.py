@@ -49,7 +49,7 @@ def unit(options="0=ram:64M,serial=S1234567"):
 def standard():
     need("sg_inq")
     out = run("sg_inq", f"--inhex={hex_file(inquiry(unit()))}")
-    for words in ("PDT=0", "CmdQue=1", "version=0x06", "LIBISCSI", "VIRTUAL-DISK"):
+    for words in ("PDT=0", "CmdQue=1", "version=0x06", "ISCSIPRO", "VIRTUAL-DISK"):
         expect(words in out.replace(" ", "").replace("[", "").replace("]", "") or words in out, words, "is not in", out)
 
 

@@ -44,6 +44,14 @@ def no_descriptors():
             expect(f.read() == bytes(1 << 20), tool, "wrote to the disk")
 
 
+@suite.test("two LUNs of one serial number are refused, in words that say what to do")
+def same_serial():
+    for words in (("iscsi-target", "--target", TARGET), ("stp-target",)):
+        done = subprocess.run([BIN / words[0], "--listen", "127.0.0.1:0", *words[1:], "--lun", "0=ram:1M,serial=SAME", "--lun",
+                               "1=ram:2M,serial=SAME"], stderr=subprocess.PIPE, timeout=60, check=False)
+        expect(done.returncode == 1 and b"LUN 1 " in done.stderr and b"serial=" in done.stderr, words, done)
+
+
 @suite.test("results that stdout does not take are a failure")
 def results_lost():
     server = suite.serve("--target", TARGET, "--lun", "0=ram:1M")

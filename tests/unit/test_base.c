@@ -120,7 +120,8 @@ static void a_window_holds_both_its_ends_and_may_wrap_or_be_empty(void **state)
 static void every_error_code_has_words_of_its_own(void **state)
 {
 	static const int codes[] = { ISCSIP_OK, ISCSIP_DONE, ISCSIP_EINVAL, ISCSIP_ESTATE, ISCSIP_ENOSPC, ISCSIP_EAGAIN,
-		ISCSIP_ENOENT, ISCSIP_EBUSY, ISCSIP_EDATA, ISCSIP_FATAL, ISCSIP_EPROTO, ISCSIP_EDIGEST, ISCSIP_ETIMEDOUT, ISCSIP_EAUTH,
+		ISCSIP_ENOENT, ISCSIP_EBUSY, ISCSIP_EDATA, ISCSIP_EEXIST,
+		ISCSIP_FATAL, ISCSIP_EPROTO, ISCSIP_EDIGEST, ISCSIP_ETIMEDOUT, ISCSIP_EAUTH,
 		ISCSIP_ECLOSED, ISCSIP_EHOST, ISCSIP_ELOGIN, -99 };
 	size_t n = sizeof codes / sizeof codes[0];
 
