@@ -396,9 +396,9 @@ static bool open_login(struct world *w, void **mem)
 	memset(&who, 0, sizeof who);
 	w->target = config & 1;
 	if (w->target)
-		iscsip_offer_init_target(&w->offer);
+		iscsip_offer_init_target(&w->offer, sizeof w->offer);
 	else
-		iscsip_offer_init_initiator(&w->offer);
+		iscsip_offer_init_initiator(&w->offer, sizeof w->offer);
 	w->offer.auth_extension = "Z-x";
 	iscsip_offer_set(&w->offer, "AuthMethod", methods[config >> 1 & 7]);
 	w->offer.mutual_auth = (config & 16) && !iscsip__prefs_have(&w->offer.auth_methods, ISCSIP_AUTH_NONE);

@@ -416,6 +416,19 @@ static void logout(void *user, struct iscsip_conn *conn, uint8_t reason, uint16_
 	tell("%s: logout (reason %u)", c->peer_name, reason);
 }
 
+/* All sessions of a target run in its thread. */
+static void cold_reset(void *user, struct iscsip_session *by)
+{
+	const struct session *from = user;
+	struct session *s, *next;
+
+	for (s = from->device ? from->device->sessions.first : NULL; s; s = next) {
+		next = s->next;
+		if (s->iscsip != by)
+			iscsip_target_session_end(s->iscsip, s->loop->now);
+	}
+}
+
 const struct iscsip_target_ops target_ops = {
 	.struct_size = sizeof(struct iscsip_target_ops),
 	.identify = identify,
@@ -425,4 +438,5 @@ const struct iscsip_target_ops target_ops = {
 	.targets = targets,
 	.state = state,
 	.logout = logout,
+	.cold_reset = cold_reset,
 };

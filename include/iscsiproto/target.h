@@ -91,6 +91,12 @@ struct iscsip_target_ops {
 	void (*state)(void *user, struct iscsip_session *s, int state, const struct iscsip_error *why);
 	/** The initiator logged out a connection or the session (RFC 7143 11.14): for information. May be NULL. */
 	void (*logout)(void *user, struct iscsip_conn *c, uint8_t reason, uint16_t cid);
+	/**
+	 * @p s has reset the target (TARGET COLD RESET), which ends the sessions of all initiators (RFC 7143 11.5.1): end every
+	 * other one of the target with iscsip_target_session_end(), here or at once after. @p s ends by itself when its response
+	 * is sent. NULL: for hosts of one session at a time.
+	 */
+	void (*cold_reset)(void *user, struct iscsip_session *s);
 };
 
 /** @brief Bytes of memory for a target connection. @param[in] cfg a checked configuration. @return The bytes. */

@@ -14,6 +14,8 @@
  */
 #include "conn/conn.h"
 
+#include "base/abi.h"
+
 struct iscsip_conn *iscsip__conn_carve(struct arena *a, const struct iscsip_config *cfg, size_t role_size)
 {
 	struct iscsip_conn *c = arena_take(a, sizeof *c, _Alignof(struct iscsip_conn));
@@ -326,7 +328,7 @@ int iscsip_conn_state(const struct iscsip_conn *c)
 	return c->state;
 }
 
-void iscsip_conn_get_stats(const struct iscsip_conn *c, struct iscsip_conn_stats *st)
+void iscsip_conn_get_stats(const struct iscsip_conn *c, struct iscsip_conn_stats *st, size_t size)
 {
-	*st = c->stats;
+	abi_fill(st, size, &c->stats, sizeof c->stats);
 }

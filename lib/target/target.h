@@ -213,9 +213,10 @@ struct tgt_session {
 	uint16_t busy;                      /* depth of calls under way */
 	bool ended, told_free, clean;       /* clean: logged out */
 	bool closing;                       /* its connections close, and no other may join any more */
-	bool later;                         /* something below, `deferred`, `tmfs` or `ended` is for the outermost leave */
+	bool later;                         /* something below, `cold`, `deferred`, `tmfs` or `ended` is for the outermost leave */
 	bool tell_window;                   /* the window has opened and nobody was told */
-	bool reap;                          /* a task ended while it was pinned */
+	bool reap : 1;                      /* a task ended while it was pinned */
+	bool cold : 1;                      /* a cold reset is answered, and the host not told */
 	bool making;                        /* a PDU is being made: what its item belongs to has to stay */
 	struct iscsip_error why;
 	iscsip_time now;

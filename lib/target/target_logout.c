@@ -44,6 +44,8 @@ static void tasks_end(struct tgt_task *t, const struct iscsip_conn *c)
 static void close_own(struct iscsip_conn *c)
 {
 	c->state = ISCSIP_CONN_LOGOUT;
+	/* a peer that does not read keeps the response from being made: it has this long, and no longer */
+	c->close_by = c->cfg->logout_timeout_ms ? c->now + c->cfg->logout_timeout_ms : ISCSIP_TIME_NEVER;
 	iscsip__target_hold(c, TGT_HOLD_END);
 }
 

@@ -418,8 +418,11 @@ enum conn_made iscsip__target_tmf_make(struct iscsip_conn *c, struct tgt_task *t
 	iscsip__target_task_sealed(t);
 	tgt_stamp(c, s, &pdu.reply, true);
 	iscsip__conn_seal(c, u, &pdu, false);
-	if (ends_session(t->tmf.tmf.function) && t->tmf.response == ISCSIP_TMF_COMPLETE)
+	if (ends_session(t->tmf.tmf.function) && t->tmf.response == ISCSIP_TMF_COMPLETE) {
 		iscsip__target_close_all(s);
+		s->cold = t->tmf.tmf.function == ISCSIP_TMF_TARGET_COLD_RESET;
+		s->later |= s->cold;
+	}
 	return CONN_MADE_LAST;
 }
 

@@ -341,6 +341,14 @@ static void on_logout(void *user, struct iscsip_conn *c, uint8_t reason, uint16_
 	inside(user);
 }
 
+static void on_cold_reset(void *user, struct iscsip_session *s)
+{
+	struct rig *r = user;
+
+	assert_ptr_equal(s, r->s);
+	r->cold_resets++;
+}
+
 static const struct iscsip_target_ops target_ops = {
 	.struct_size = sizeof target_ops,
 	.identify = on_identify,
@@ -350,6 +358,7 @@ static const struct iscsip_target_ops target_ops = {
 	.text = on_text,
 	.state = on_state,
 	.logout = on_logout,
+	.cold_reset = on_cold_reset,
 };
 
 const struct iscsip_target_ops *rig_ops(void)
@@ -363,7 +372,7 @@ void rig_init(struct rig *r)
 {
 	memset(r, 0, sizeof *r);
 	iscsip_config_init(&r->cfg, sizeof r->cfg);
-	iscsip_offer_init_target(&r->offer);
+	iscsip_offer_init_target(&r->offer, sizeof r->offer);
 	r->host.struct_size = sizeof r->host;
 	r->host.user = r;
 	r->host.random = host_random;

@@ -74,7 +74,7 @@ struct rig {
 	int states;             /* how many were told */
 	bool freed;             /* FREE was told */
 	int why;                /* its error code */
-	int logouts;
+	int logouts, cold_resets;
 	unsigned target_count, portal_count; /* SendTargets */
 	int wakes;
 	struct iscsip_conn *woken; /* the last one */

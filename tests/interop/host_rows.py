@@ -263,6 +263,19 @@ def a_session_is_reinstated_by_its_own_initiator_port_and_by_no_other():
     settle(again)
 
 
+def a_cold_reset_ends_the_sessions_of_all_initiators():
+    server = suite.serve("--target", TARGET, "--lun", "0=ram:1M", "--target", TARGET + "2", "--lun", "0=ram:1M")
+    a, b, c = logged_in(server.port), logged_in(server.port, name=BOB), logged_in(server.port, target=TARGET + "2")
+    for p in (a, b, c):
+        settle(p)
+    itt = task(a, 7)
+    while (pdu := a.receive()).itt != itt:
+        pass
+    expect(pdu.response == 0, pdu)
+    expect(closed(a) and closed(b), "a session of the target is still there")
+    settle(c)
+
+
 def an_unnamed_discovery_session_is_reinstated_at_its_own_portal_and_lives_beside_one_at_another():
     server = suite.serve("--listen", "127.0.0.1:0", "--target", TARGET, "--lun", "0=ram:1M")
     ports = [int(a.rsplit(":", 1)[1]) for a in re.findall(r"^listening on (\S+)$", server.text(), re.M)]
@@ -362,6 +375,7 @@ for row in (the_initiators_commands_are_simple_tasks_without_naca_and_none_of_th
             with_fastabort_the_message_about_terminated_tasks_names_their_unit,
             auto_contingent_allegiance_is_offered_kept_and_cleared,
             a_session_is_reinstated_by_its_own_initiator_port_and_by_no_other,
+            a_cold_reset_ends_the_sessions_of_all_initiators,
             an_unnamed_discovery_session_is_reinstated_at_its_own_portal_and_lives_beside_one_at_another,
             a_second_connection_of_a_session_is_not_let_in_without_the_proof_and_the_identity_of_the_first,
             secrets_are_taken_by_the_rules_long_enough_one_for_each_not_the_same_in_both_directions,
