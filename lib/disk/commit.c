@@ -44,14 +44,13 @@ static bool loses_registration(const struct disk_lun *lun, const struct disk_itl
 }
 
 /* The tasks of those that are preempted, and their auto contingent allegiance (SPC-4 5.7.11.5). */
-static void abort_tasks(struct disk_lun *lun, const struct disk_req *but)
+static void abort_tasks(struct disk_lun *lun)
 {
 	struct disk_req *q, *next;
 
 	for (q = lun->head; q; q = next) {
 		next = q->next;
-		if (q == but || !loses_registration(lun, q->itl) || disk_gone(q) ||
-		    (q->state != REQ_RUN && q->state != REQ_DORMANT))
+		if (!loses_registration(lun, q->itl) || disk_gone(q) || (q->state != REQ_RUN && q->state != REQ_DORMANT))
 			continue;
 		iscsip__disk_kill(q);
 		next = lun->head; /* whoever was next may be gone with it */
@@ -76,7 +75,7 @@ static void tell_change(struct disk_lun *lun, uint8_t action, const struct disk_
 		tell_registered(lun, by, true, UA_RES_RELEASED);
 }
 
-static void take_effect(struct disk_lun *lun, uint8_t action, const struct disk_slot *by, const struct disk_req *but)
+static void take_effect(struct disk_lun *lun, uint8_t action, const struct disk_slot *by)
 {
 	struct iscsip_disk *d = lun->disk;
 	bool settling = d->settling;
@@ -85,7 +84,7 @@ static void take_effect(struct disk_lun *lun, uint8_t action, const struct disk_
 	d->settling = true;
 	tell_change(lun, action, by);
 	if (action == PROUT_PREEMPT_AND_ABORT || action == CAUSE_NONE)
-		abort_tasks(lun, but);
+		abort_tasks(lun);
 	iscsip__disk_draft_take(lun);
 	iscsip__disk_match_lun(lun);
 	iscsip__disk_gate_reservation(lun);
@@ -147,7 +146,7 @@ void iscsip__disk_commit(struct disk_req *r, const struct disk_cause *cause, dis
 	lun->change_action = cause->action;
 	r->step = step;
 	if (!lun->ops->commit || !(whole || lun->now.aptpl || lun->now.kept || lun->next.kept)) {
-		take_effect(lun, cause->action, r->slot, r);
+		take_effect(lun, cause->action, r->slot);
 		commit_at_once(r, ISCSIP_STORAGE_OK);
 		return;
 	}
@@ -178,8 +177,8 @@ void iscsip__disk_committed(struct disk_req *r)
 	if (r->result == ISCSIP_STORAGE_OK && newer == 1)
 		r->result = ISCSIP_STORAGE_STALE; /* two states cannot have one number */
 	if (r->result == ISCSIP_STORAGE_OK && !newer)
-		take_effect(lun, lun->change_action, r->slot, r);
-	else if (!newer)
+		take_effect(lun, lun->change_action, r->slot);
+	else
 		iscsip__disk_draft_drop(lun);
 	if (r->result == ISCSIP_STORAGE_STALE && !(r->flags & (RQ_ABORTED | RQ_LOST)) && ++lun->change_rounds < commit_rounds) {
 		r->step = r->after;
@@ -246,7 +245,7 @@ int iscsip__disk_state_apply(struct disk_lun *lun, const uint8_t *p, size_t n)
 		return rc;
 	iscsip__disk_state_cause(p, &cause);
 	by = newer == 1 ? slot_of_cause(lun->disk, &cause) : NULL;
-	take_effect(lun, newer == 1 ? cause.action : CAUSE_NONE, by, NULL);
+	take_effect(lun, newer == 1 ? cause.action : CAUSE_NONE, by);
 	return ISCSIP_OK;
 }
 

@@ -328,6 +328,99 @@ static void a_preempted_nexus_that_waited_finds_itself_not_registered(void **sta
 	rig_free(r);
 }
 
+static void an_aborted_change_that_was_stale_lets_the_next_one_go(void **state)
+{
+	struct rig *r = registered();
+	struct rig_cmd *a = begin(r, 0, CLEAR, 0, 1, 0, 0), *b = begin(r, 1, RESERVE, EA, 2, 0, 0);
+
+	(void)state;
+	rig_abort(a);
+	answer(r, ISCSIP_STORAGE_STALE);
+	assert_int_equal(a->completions, 1);
+	assert_int_equal(r->pending_cnt, 1);
+	answer(r, ISCSIP_STORAGE_OK);
+	assert_good(b);
+	assert_int_equal(keys(r), 2);
+	rig_free(r);
+}
+
+static void each_change_may_be_stale_as_often_as_the_one_before(void **state)
+{
+	struct rig *r = registered();
+	int i, k;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		struct rig_cmd *c = begin(r, 0, IGNORE, 0, 0, (uint64_t)i + 10, APTPL);
+
+		for (k = 0; k < 10; k++)
+			answer(r, ISCSIP_STORAGE_STALE);
+		assert_false(c->completed);
+		answer(r, ISCSIP_STORAGE_OK);
+		assert_good(c);
+	}
+	rig_free(r);
+}
+
+/* Two are preempted, and the second waits for the first: nothing of it begins while the first is taken away. */
+static void what_a_preempted_task_held_back_does_not_begin(void **state)
+{
+	uint8_t cdb[16], out[10] = { 0x5f, PREEMPT_ABORT, WE, 0, 0, 0, 0, 0, 24 }, list[24] = { [7] = 2, [15] = 1 }, data[4096] = { 1 };
+	struct rig *r = registered();
+	struct rig_cmd *ordered, *dormant, *c;
+
+	(void)state;
+	assert_good(prout(r, 2, REGISTER, 0, 0, 1, APTPL));
+	ordered = rig_begin(r, 0, 0, cdb, iscsip_cdb_rw(cdb, ISCSIP_CDB_WRITE, 0, 8, 0), data, 4096, 0, ISCSIP_ATTR_ORDERED, false);
+	assert_true(ordered->data_due);
+	dormant = rig_begin(r, 2, 0, cdb, iscsip_cdb_rw(cdb, ISCSIP_CDB_READ, 8, 8, 0), NULL, 0, 4096, ISCSIP_ATTR_SIMPLE, false);
+	assert_int_equal(r->pending_cnt, 0);
+	c = rig_begin(r, 1, 0, out, 10, list, 24, 0, ISCSIP_ATTR_HEAD_OF_QUEUE, false);
+	while (!r->pending_cnt) { /* its list alone: the data of the write stays away */
+		ordered->data_due = false;
+		assert_true(rig_step(r));
+	}
+	assert_int_equal(r->pending_cnt, 1);
+	rig_storage_end(r, 0, ISCSIP_STORAGE_OK);
+	assert_int_equal(r->pending_cnt, 0);
+	assert_int_equal(r->unit[0].reads, 0);
+	pump_wire(r);
+	assert_true(ordered->completed && dormant->completed);
+	assert_good(c);
+	rig_free(r);
+}
+
+/* A port that logs in while its registration is not yet stable is not registered, and where that fails never was. */
+static void a_registration_under_way_gives_nothing_to_who_logs_in(void **state)
+{
+	uint8_t cdb[10] = { 0x5f, REGISTER }, list[300] = { [15] = 9, [20] = 0x08 | APTPL };
+	static const uint8_t isid[6] = { 0x80, 1, 2, 3, 4, 5 };
+	enum iscsip_storage_result result;
+
+	(void)state;
+	for (result = ISCSIP_STORAGE_OK; result <= ISCSIP_STORAGE_IO_ERROR; result++) {
+		struct rig *r = registered();
+		uint32_t n = (uint32_t)iscsip_transport_id_iscsi(list + 28, 252, "iqn.1994-05.com.example:four", isid);
+
+		assert_good(prout(r, 0, RESERVE, EARO, 1, 0, 0));
+		store_be32(list + 24, n);
+		store_be32(cdb + 5, 28 + n);
+		rig_begin(r, 2, 0, cdb, 10, list, 28 + n, 0, 1, false);
+		pump_wire(r);
+		assert_int_equal(r->pending_cnt, 1);
+		rig_open(r, 3);
+		assert_check(tur(r, 3), 6, ISCSIP_ASC_POWER_ON);
+		assert_conflict(write_begin(r, 3));
+		answer(r, result);
+		assert_int_equal(keys(r), result == ISCSIP_STORAGE_OK ? 4 : 2);
+		if (result == ISCSIP_STORAGE_OK)
+			assert_false(write_begin(r, 3)->completed);
+		else
+			assert_conflict(write_begin(r, 3));
+		rig_free(r);
+	}
+}
+
 static void units_do_not_wait_for_each_other(void **state)
 {
 	struct iscsip_disk_lun_config lun = { .blocks = 2048 };
@@ -529,6 +622,10 @@ int main(void)
 		cmocka_unit_test(one_change_of_a_unit_is_under_way_at_a_time),
 		cmocka_unit_test(who_waits_is_judged_on_what_the_one_before_left),
 		cmocka_unit_test(a_preempted_nexus_that_waited_finds_itself_not_registered),
+		cmocka_unit_test(an_aborted_change_that_was_stale_lets_the_next_one_go),
+		cmocka_unit_test(each_change_may_be_stale_as_often_as_the_one_before),
+		cmocka_unit_test(what_a_preempted_task_held_back_does_not_begin),
+		cmocka_unit_test(a_registration_under_way_gives_nothing_to_who_logs_in),
 		cmocka_unit_test(units_do_not_wait_for_each_other),
 		cmocka_unit_test(reserve_of_spc_2_waits_for_the_first_registration),
 		cmocka_unit_test(of_two_that_waited_to_reserve_the_second_conflicts),

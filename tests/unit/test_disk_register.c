@@ -166,6 +166,7 @@ static void all_ports_are_registered_or_none(void **state)
 
 static void a_key_for_all_ports_changes_those_there_are_and_adds_the_others(void **state)
 {
+	static const uint8_t reserve[6] = { 0x16 }, release[6] = { 0x17 };
 	uint8_t flags;
 
 	(void)state;
@@ -186,6 +187,10 @@ static void a_key_for_all_ports_changes_those_there_are_and_adds_the_others(void
 		assert_true(load_be64(prin(r, 1, 64)->in + 8) == 4);
 		assert_good(prout(r, 0, REGISTER, 0, 4, 0, flags | ALL_TG_PT));
 		assert_int_equal(keys(r), 0);
+		/* none is left: RESERVE of SPC-2 is what it was */
+		assert_good(rig_run(r, 1, 0, reserve, 6, NULL, 0, 0));
+		assert_conflict(rig_read(r, 0, 0, 1));
+		assert_good(rig_run(r, 1, 0, release, 6, NULL, 0, 0));
 		assert_int_equal(load_be32(prin(r, 1, 64)->in + 4), 0);
 		rig_free(r);
 	}
@@ -403,6 +408,12 @@ static void a_name_without_isid_is_the_port_of_that_name(void **state)
 	assert_good(move(r, 1, 5, 6, UNREG, 1, id, put_id(id, "iqn.1994-05.com.example:THREE", NULL)));
 	assert_good(rig_read(r, 2, 0, 1));
 	assert_conflict(rig_read(r, 1, 0, 1));
+	/* one that is there and registered is still one port */
+	assert_good(prout(r, 1, REGISTER, 0, 0, 8, 0));
+	assert_good(move(r, 2, 6, 7, UNREG, 1, id, put_id(id, TWO, NULL)));
+	assert_good(rig_read(r, 1, 0, 1));
+	assert_int_equal(keys_like(r, 7), 1);
+	assert_int_equal(keys_like(r, 8), 0);
 	rig_free(r);
 }
 
@@ -518,6 +529,21 @@ static void a_move_is_the_holder_s_and_not_of_a_reservation_that_all_hold(void *
 	}
 }
 
+static void a_move_may_lead_to_another_target_port_of_the_same_initiator(void **state)
+{
+	uint8_t id[ISCSIP_TRANSPORT_ID_MAX];
+	struct rig *r = many_ports(RIG_SYNC, 2, 8, 8);
+
+	(void)state;
+	assert_good(prout(r, 0, REGISTER, 0, 0, 1, 0));
+	assert_good(prout(r, 0, RESERVE, EA, 1, 0, 0));
+	assert_parameter_field(move(r, 0, 1, 2, 0, 1, id, put_id(id, ONE, isid)), 24);
+	assert_good(move(r, 0, 1, 2, 0, 2, id, put_id(id, ONE, isid)));
+	assert_conflict(rig_read(r, 0, 0, 1));
+	assert_int_equal(keys(r), 2);
+	rig_free(r);
+}
+
 static void a_move_of_a_list_that_is_cut_is_refused(void **state)
 {
 	uint8_t id[ISCSIP_TRANSPORT_ID_MAX], cdb[10] = { 0x5f, MOVE }, list[600] = { 0 };
@@ -616,6 +642,7 @@ int main(void)
 		cmocka_unit_test(spec_i_pt_is_for_register_alone),
 		cmocka_unit_test(a_move_needs_a_place_unless_the_port_is_registered),
 		cmocka_unit_test(a_move_is_the_holder_s_and_not_of_a_reservation_that_all_hold),
+		cmocka_unit_test(a_move_may_lead_to_another_target_port_of_the_same_initiator),
 		cmocka_unit_test(a_move_of_a_list_that_is_cut_is_refused),
 		cmocka_unit_test(nothing_to_take_back_is_nothing_done),
 		cmocka_unit_test(answers_are_cut_at_any_length),

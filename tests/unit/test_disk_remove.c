@@ -48,27 +48,29 @@ static void assert_told(const struct rig_cmd *c)
 static void commands_that_wait_for_others_or_for_data_are_told_at_once(void **state)
 {
 	enum rig_backing b;
+	int turn;
 
 	(void)state;
-	for (b = RIG_RAM; b <= RIG_DEFERRED; b++) {
-		struct rig *r = rig_new(b, 0);
+	for (turn = 0; turn < 6; turn++) {
+		struct rig *r = rig_new(b = (enum rig_backing)(turn / 2), 0);
 		struct rig_cmd *c[5];
 		int i;
 
-		r->hold_sent = true;
+		r->hold_sent = turn & 1; /* else each is freed as it ends */
 		c[0] = write_begin(r, 0, 0, 8, ISCSIP_ATTR_SIMPLE); /* its data is on the way */
 		assert_true(c[0]->data_due);
 		c[1] = write_begin(r, 0, 8, 8, ISCSIP_ATTR_ORDERED);
 		c[2] = read_begin(r, 1, 0, 8, ISCSIP_ATTR_SIMPLE);
 		c[3] = write_begin(r, 1, 16, 8, ISCSIP_ATTR_SIMPLE);
 		c[4] = read_begin(r, 1, 0, 1, ISCSIP_ATTR_ORDERED);
-		assert_int_equal(iscsip_disk_lun_remove(r->disk, 0), ISCSIP_OK);
+		assert_int_equal(iscsip_disk_lun_remove(r->disk, 0), r->hold_sent ? ISCSIP_OK : ISCSIP_DONE);
 		assert_int_equal(r->pending_cnt, 0);
 		for (i = 0; i < 5; i++)
 			assert_told(c[i]);
 		assert_int_equal(r->gone, 0);
 		rig_pump(r);
-		assert_int_equal(r->gone, 1);
+		assert_int_equal(r->gone, r->hold_sent);
+		assert_int_equal(r->unit[0].reads, 0);
 		assert_int_equal(r->unit[0].writes, 0);
 		rig_free(r);
 	}
@@ -305,6 +307,9 @@ static void a_copy_that_waits_for_a_unit_looks_again_when_that_is_removed(void *
 	rig_storage_end(r, 1, ISCSIP_STORAGE_OK);
 	assert_int_equal(r->pending_cnt, 1); /* it waits for the atomic one */
 	assert_int_equal(iscsip_disk_lun_remove(r->disk, 1), ISCSIP_OK);
+	pump_wire(r);
+	assert_true(c->completed);
+	assert_false(atomic->completed);
 	rig_pump(r);
 	assert_check(atomic, 5, ISCSIP_ASC_LUN_NOT_SUPPORTED);
 	assert_int_equal(c->completions, 1);
@@ -343,6 +348,25 @@ static void task_management_is_answered_when_the_storage_of_a_removed_unit_is_th
 		assert_int_equal(r->gone, 1);
 		rig_free(r);
 	}
+}
+
+static void task_management_of_one_unit_does_not_wait_for_another(void **state)
+{
+	static struct iscsip_tmf tmf;
+	struct iscsip_disk_lun_config lun = { .blocks = 64 };
+	struct rig *r = rig_new(RIG_DEFERRED, 0);
+	struct rig_cmd *w;
+
+	(void)state;
+	assert_int_equal(rig_add_unit(r, 1, RIG_DEFERRED, &lun), ISCSIP_OK);
+	rig_clear_attention(r);
+	w = write_begin(r, 0, 0, 8, ISCSIP_ATTR_SIMPLE);
+	pump_wire(r);
+	rig_abort(w);
+	rig_tmf_init(r, &tmf, 0, 1, ISCSIP_TMF_LOGICAL_UNIT_RESET, NULL);
+	iscsip_disk_ops()->tmf(r->disk, &tmf);
+	assert_true(rig_tmf_answered(&tmf, ISCSIP_TMF_COMPLETE));
+	rig_free(r);
 }
 
 /* One that is to end because its unit goes may still be aborted. */
@@ -412,6 +436,7 @@ int main(void)
 		cmocka_unit_test(a_copy_ends_with_either_of_its_units),
 		cmocka_unit_test(a_copy_that_waits_for_a_unit_looks_again_when_that_is_removed),
 		cmocka_unit_test(task_management_is_answered_when_the_storage_of_a_removed_unit_is_through),
+		cmocka_unit_test(task_management_of_one_unit_does_not_wait_for_another),
 		cmocka_unit_test(a_command_of_a_removed_unit_can_be_aborted),
 		cmocka_unit_test(a_preempt_and_abort_that_waits_is_told),
 	};

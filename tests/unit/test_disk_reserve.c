@@ -279,6 +279,7 @@ static void reserve_and_release_need_the_right_key_type_and_scope(void **state)
 	assert_good(prout(r, 1, RELEASE, WE, 2, 0, 0)); /* not the holder: nothing happens */
 	assert_held(r, WE, 1);
 	assert_check(prout(r, 0, RELEASE, EA, 1, 0, 0), 5, ISCSIP_ASC_INVALID_RELEASE);
+	assert_check(prout(r, 0, RELEASE, 0x10 | WE, 1, 0, 0), 5, ISCSIP_ASC_INVALID_RELEASE); /* scope */
 	assert_conflict(prout(r, 0, RELEASE, WE, 7, 0, 0));
 	assert_good(prout(r, 0, RELEASE, WE, 1, 0, 0));
 	assert_held(r, 0, 0);

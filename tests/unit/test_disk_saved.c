@@ -189,7 +189,10 @@ static void what_was_kept_is_there_again(void **state)
 		assert_int_equal(load_be32(prin(r, 0)->in), 0); /* SPC-4 6.15.2: a loss of power begins PRGENERATION anew */
 		assert_int_equal(prin(r, 2)->in[3] & 1, 1);
 		assert_int_equal(iscsip_disk_lun_state_get(r->disk, 0, NULL, 0), k.len - (k.reg[0] - HEAD));
-		assert_int_equal(iscsip_disk_lun_state_get(r->disk, 0, again, sizeof again), k.len - (k.reg[0] - HEAD));
+		/* exactly the room it needs */
+		again[k.len - (k.reg[0] - HEAD)] = 0x77;
+		assert_int_equal(iscsip_disk_lun_state_get(r->disk, 0, again, k.len - (k.reg[0] - HEAD)), k.len - (k.reg[0] - HEAD));
+		assert_int_equal(again[k.len - (k.reg[0] - HEAD)], 0x77);
 		assert_true(load_be64(again + AT_SEQ) == load_be64(k.bytes + AT_SEQ));
 		assert_memory_equal(again + HEAD, k.bytes + k.reg[0], k.len - k.reg[0] - 8);
 		rig_free(r);
@@ -275,6 +278,14 @@ static void a_right_sum_over_wrong_contents_deceives_nobody(void **state)
 	assert_refused(r, &k, AT_PORT, 0, 2);
 	assert_refused(r, &k, AT_ID_LEN, 0, 2);
 	assert_refused(r, &k, AT_ID_LEN, 65535, 2);
+	/* held by all, of whom there is none */
+	assert_good(prout(r, 0, REGISTER, 0, 0, 1, APTPL));
+	assert_good(prout(r, 0, CLEAR, 0, 1, 0, 0));
+	none.len = r->unit[0].saved_len;
+	memcpy(none.bytes, r->unit[0].saved, none.len);
+	assert_int_equal(add(r, none.bytes, none.len), ISCSIP_OK);
+	for (v = 1; v < 10; v++)
+		assert_refused(r, &none, AT_TYPE, v, 1);
 	assert_refused(r, &k, HEAD, 0x85, 1); /* a TransportID of no known format */
 	/* what no nexus caused names none */
 	k.len = iscsip_disk_lun_state_get(r->disk, 0, k.bytes, sizeof k.bytes);
@@ -546,6 +557,26 @@ static void states_that_were_missed_are_taken_for_the_worst(void **state)
 	pair_free(&p);
 }
 
+/* A reservation that is gone is told also where one alone had it: nobody knows by whose will. */
+static void a_reservation_that_went_with_missed_states_is_told(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_open(&p, RIG_SYNC);
+	assert_good(prout(p.b, 0, REGISTER, 0, 0, 1, 0));
+	assert_good(prout(p.b, 1, REGISTER, 0, 0, 2, 0));
+	assert_good(prout(p.b, 0, RESERVE, EA, 1, 0, 0));
+	assert_int_equal(tell(p.a, p.b, NULL), ISCSIP_DONE);
+	assert_good(tur(p.a, 1));
+	assert_good(prout(p.b, 0, RELEASE, EA, 1, 0, 0));
+	assert_good(prout(p.b, 0, IGNORE, 0, 0, 3, 0));
+	assert_int_equal(tell(p.a, p.b, NULL), ISCSIP_DONE);
+	assert_check(tur(p.a, 0), 6, ISCSIP_ASC_RESERVATIONS_RELEASED);
+	assert_check(tur(p.a, 1), 6, ISCSIP_ASC_RESERVATIONS_RELEASED);
+	pair_free(&p);
+}
+
 static void tasks_that_another_device_aborts_are_told_of_when_they_cannot_write_any_more(void **state)
 {
 	static struct iscsip_disk_ticket t[2];
@@ -706,6 +737,39 @@ static void a_state_with_more_than_there_is_room_for_changes_nothing(void **stat
 	rig_free(b);
 }
 
+/* The table has two places, of which changes under way have one: of the same unit, and of another. */
+static void a_place_that_a_change_under_way_has_is_counted_once(void **state)
+{
+	struct iscsip_disk_lun_config lun = { .blocks = 64, .flags = ISCSIP_LUN_COMMIT_ALL };
+	uint8_t cdb[10] = { 0x5f, REGISTER, 0, 0, 0, 0, 0, 0, 24 }, list[24] = { [15] = 7 };
+	int other;
+
+	(void)state;
+	for (other = 0; other < 2; other++) {
+		struct rig *a = three(RIG_DEFERRED, ISCSIP_LUN_COMMIT_ALL, 2), *b = three(RIG_SYNC, ISCSIP_LUN_COMMIT_ALL, 8);
+		struct rig_cmd *c;
+
+		assert_int_equal(rig_add_unit(a, 1, RIG_DEFERRED, &lun), ISCSIP_OK);
+		rig_clear_attention(a);
+		assert_good(prout(b, 0, REGISTER, 0, 0, 1, 0));
+		assert_int_equal(tell(a, b, NULL), ISCSIP_DONE);
+		c = rig_begin(a, 1, (uint32_t)other, cdb, 10, list, 24, 0, 1, false);
+		while (rig_step(a))
+			;
+		assert_int_equal(a->pending_cnt, 1);
+		assert_good(prout(b, 1, REGISTER, 0, 0, 2, 0));
+		if (!other)
+			assert_good(prout(b, 2, REGISTER, 0, 0, 3, 0));
+		assert_int_equal(tell(a, b, NULL), ISCSIP_EAGAIN);
+		assert_int_equal(keys(a), 1);
+		answer(a, ISCSIP_STORAGE_OK);
+		assert_good(c);
+		assert_int_equal(keys(a), other ? 1 : 2);
+		rig_free(a);
+		rig_free(b);
+	}
+}
+
 static struct pair *inside;
 
 static void commit_stale(void *user, struct iscsip_storage_req *q)
@@ -751,6 +815,8 @@ int main(void)
 		cmocka_unit_test(a_state_of_another_device_is_in_force_with_its_attentions),
 		cmocka_unit_test(a_state_that_is_not_newer_says_nothing),
 		cmocka_unit_test(states_that_were_missed_are_taken_for_the_worst),
+		cmocka_unit_test(a_reservation_that_went_with_missed_states_is_told),
+		cmocka_unit_test(a_place_that_a_change_under_way_has_is_counted_once),
 		cmocka_unit_test(tasks_that_another_device_aborts_are_told_of_when_they_cannot_write_any_more),
 		cmocka_unit_test(a_change_that_was_stale_is_judged_on_the_newer_state),
 		cmocka_unit_test(a_change_that_never_ceases_to_be_stale_is_busy),
