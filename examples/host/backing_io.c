@@ -19,8 +19,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backing_state.h"
@@ -147,21 +147,30 @@ static int flush(struct backing *b)
 	return err;
 }
 
+/* -1 where the path leads to another file by now, or nowhere. */
+static int open_pen(const struct backing *b)
+{
+	struct stat mine, its;
+	int fd = open(b->path, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0 && !fstat(b->fd, &mine) && !fstat(fd, &its) && mine.st_dev == its.st_dev && mine.st_ino == its.st_ino)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 /* A descriptor of the file that nobody else uses; -1 where none is to be had. */
 static int take_pen(struct backing *b)
 {
 	struct stable *s = &b->stable;
-	char name[32];
 	int fd = -1;
 
 	pthread_mutex_lock(&s->pens_lock);
 	if (s->pen_count)
 		fd = s->pens[--s->pen_count];
 	pthread_mutex_unlock(&s->pens_lock);
-	if (fd >= 0)
-		return fd;
-	snprintf(name, sizeof name, "/proc/self/fd/%d", b->fd); /* the file itself, whatever its path leads to now */
-	return open(name, O_RDWR | O_CLOEXEC);
+	return fd >= 0 ? fd : open_pen(b);
 }
 
 static void give_pen(struct backing *b, int fd)

@@ -276,6 +276,19 @@ def sanitized():
     expect(Initiator(server).run(SANITIZE, data=OVERWRITE)[2] == (5, 0x20, 0), "where nothing is kept it is not offered")
 
 
+@suite.test("what is written through goes to the file that is served, whatever has its name by now")
+def renamed():
+    path = image()
+    server = Tool(suite, "--lun", f"0=file:{path}")
+    initiator = Initiator(server)
+    os.rename(path, path + ".old")
+    with open(path, "wb") as f:
+        f.write(bytes(1 << 20))
+    expect(initiator.run(write(3, 1, True), data=block(3, 1))[0] == GOOD, "FUA")
+    with open(path, "rb") as new, open(path + ".old", "rb") as old:
+        expect(not any(new.read()) and old.read()[3 * BLOCK:4 * BLOCK] == block(3, 1), "it went elsewhere")
+
+
 # --- made, cut, grown ---
 
 @suite.test("a created file is there, as long as it has to be, after a loss of power; one that was cut off is made whole")
