@@ -4,8 +4,8 @@
  *
  * A call that hangs cannot be taken back, so a thread that it has is lost as long as it hangs. A share therefore has at
  * most POOL_SHARE_THREADS at work, and where the common ones are all at work, a share that has none still gets one: all
- * backings but one may hang, and that one is served. Threads are never more than POOL_COMMON_THREADS and one for each
- * share.
+ * backings but one may hang, and that one is served. Threads at work are never more than POOL_COMMON_THREADS and one for
+ * each share, and SPARE rest.
  *
  * `ready` lists the shares that have a job waiting and may have one more at work, in turn. A thread that has ended a job
  * takes the next by itself; whoever makes a job takeable calls a thread for it (`call`): one that rests, or a new one.
