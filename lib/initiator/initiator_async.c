@@ -193,6 +193,7 @@ int iscsip__initiator_reject(struct ini_conn *ic)
 	bool known;
 
 	ic->c->stats.rejects_got++;
+	/* a header of any bytes is decoded; that all of it is there was checked with the Reject (11.17.4) */
 	(void)iscsip_pdu_decode(&bad, ic->scratch);
 	item = iscsip__initiator_find(ic->s, bad.itt, &known);
 	if (item)

@@ -107,6 +107,7 @@ static void ini_tmf_next(struct ini_session *s, iscsip_time now)
 	if (s->tmf.busy || (t = ini_tmf_next_abort(s)) == NULL)
 		return;
 	s->tmf_of_host = false;
+	/* its connection is usable, and a tag is kept for it: it can not fail */
 	(void)ini_tmf_start(s, ISCSIP_TMF_ABORT_TASK, t->lun, t, NULL, now);
 }
 

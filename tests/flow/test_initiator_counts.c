@@ -291,6 +291,24 @@ static void data_counts_as_far_as_the_transport_took_it(void **state)
 	}
 }
 
+/* Immediate data goes with its command, whose CDB stands where a Data-Out has its offset. */
+static void immediate_data_of_a_command_that_did_not_go_was_not_taken(void **state)
+{
+	struct iscsip_vec vec[16];
+	struct iscsip_pdu h;
+
+	(void)state;
+	begin(1024, 1024, false);
+	memset(K.t.cdb, 0xff, sizeof K.t.cdb);
+	it_submit(&R, &K);
+	assert_true(iscsip_conn_tx_next(R.c, vec, 16, R.now) > 0);
+	assert_int_equal(iscsip_pdu_decode(&h, vec[0].base), ISCSIP_OK);
+	good(h.itt, false, false, 0);
+	it_close(&R);
+	taken(0, LEN);
+	it_end(&R);
+}
+
 /* With ISCSIP_CFG_TX_HOLD what was taken and is still read was sent all the same. */
 static void held_data_was_sent(void **state)
 {
@@ -479,6 +497,7 @@ int main(void)
 		cmocka_unit_test(data_asked_for_in_more_pieces_than_can_be_known_ends_its_task),
 		cmocka_unit_test(rejected_data_was_not_taken),
 		cmocka_unit_test(data_counts_as_far_as_the_transport_took_it),
+		cmocka_unit_test(immediate_data_of_a_command_that_did_not_go_was_not_taken),
 		cmocka_unit_test(held_data_was_sent),
 		cmocka_unit_test(a_task_that_was_not_sent_counts_nothing),
 		cmocka_unit_test(both_directions_are_counted_apart),

@@ -341,10 +341,11 @@ static void the_hosts_own_abort_that_is_refused_costs_nothing(void **state)
 	it_take(&R, ISCSIP_OP_TASK_REQUEST);
 	answer(R.got.h.itt, ISCSIP_TMF_REJECTED);
 	assert_int_equal(R.tmf_response, ISCSIP_TMF_REJECTED);
-	assert_int_equal(iscsip_conn_error(R.c)->code, ISCSIP_OK);
+	assert_int_equal(iscsip_conn_state(R.c), ISCSIP_CONN_FULL_FEATURE);
 	assert_false(it_is_done(&R, &K));
 	p = it_pdu_response(itt, 0);
 	it_give(&R, &p, NULL, 0);
+	assert_true(it_is_done(&R, &K));
 	assert_int_equal(K.t.result.err, ISCSIP_OK);
 	it_end(&R);
 }

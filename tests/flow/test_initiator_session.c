@@ -233,6 +233,7 @@ static void give_login(uint16_t status, uint8_t csg, const char *text, uint32_t 
 
 	p.final = false;
 	p.login_response.csg = csg;
+	memcpy(p.login_response.isid, R.got.h.login_request.isid, sizeof p.login_response.isid);
 	p.login_response.status_class = (uint8_t)(status >> 8);
 	p.login_response.status_detail = (uint8_t)status;
 	it_give(&R, &p, text, len);
@@ -294,6 +295,25 @@ static void a_refusal_is_told_with_its_status(void **state)
 	assert_int_equal(iscsip_conn_error(R.c)->code, ISCSIP_ELOGIN);
 	it_end(&R);
 	assert_int_equal(R.logins, 1);
+}
+
+/* The first response may have any number (RFC 7143 4.2.2.2), the next one has the next. */
+static void a_login_response_that_leaves_a_number_out_ends_the_login(void **state)
+{
+	uint32_t gap;
+
+	(void)state;
+	for (gap = 0; gap < 2; gap++) {
+		it_init(&R);
+		it_open(&R);
+		it_take(&R, ISCSIP_OP_LOGIN_REQUEST);
+		give_login(ISCSIP_LOGIN_SUCCESS, R.got.h.login_request.csg, "TargetPortalGroupTag=1", 23);
+		it_take(&R, ISCSIP_OP_LOGIN_REQUEST);
+		R.statsn += gap;
+		give_login(ISCSIP_LOGIN_SUCCESS, R.got.h.login_request.csg, NULL, 0);
+		assert_int_equal(iscsip_conn_error(R.c)->rule == ISCSIP_RULE_LOGIN_STATSN, gap);
+		it_end(&R);
+	}
 }
 
 static void a_login_that_takes_too_long_is_given_up(void **state)
@@ -755,6 +775,7 @@ int main(void)
 		cmocka_unit_test(a_redirection_is_told_with_its_address),
 		cmocka_unit_test(a_redirection_without_a_good_address_is_no_redirection),
 		cmocka_unit_test(a_refusal_is_told_with_its_status),
+		cmocka_unit_test(a_login_response_that_leaves_a_number_out_ends_the_login),
 		cmocka_unit_test(a_login_that_takes_too_long_is_given_up),
 		cmocka_unit_test(a_connection_lost_in_login_ends_the_login_and_nothing_else),
 		cmocka_unit_test(only_one_login_at_a_time_begins_a_session),

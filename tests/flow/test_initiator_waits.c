@@ -341,7 +341,7 @@ static void a_ping_that_the_transport_still_holds_is_no_ping_of_now(void **state
 
 	(void)state;
 	it_init(&R);
-	R.cfg.nop_interval_ms = 1000;
+	R.cfg.nop_interval_ms = 20000; /* longer than a request may stand */
 	R.cfg.nop_timeout_ms = 500;
 	R.cfg.request_timeout_ms = 7000;
 	R.cfg.flags |= ISCSIP_CFG_TX_HOLD;
@@ -353,7 +353,7 @@ static void a_ping_that_the_transport_still_holds_is_no_ping_of_now(void **state
 	p = it_pdu(ISCSIP_OP_NOP_IN, R.got.h.itt);
 	p.nop_in.ttt = ISCSIP_TAG_NONE;
 	it_give(&R, &p, NULL, 0);
-	R.now += 1000;
+	R.now += 20000;
 	moment(true);
 	it_quiet(&R);
 	R.now += 501;
@@ -466,6 +466,26 @@ static void a_queued_task_given_back_leaves_the_window_to_the_next(void **state)
 		assert_int_equal(R.got.h.scsi_command.cdb[1], 1);
 		it_end(&R);
 	}
+}
+
+/* It took no place in the window, so it leaves none. */
+static void an_immediate_task_given_back_leaves_the_window_as_it_is(void **state)
+{
+	struct it_task a, b, c;
+
+	(void)state;
+	begin_narrow();
+	plain(&a);
+	a.t.immediate = true;
+	plain(&b);
+	plain(&c);
+	it_submit(&R, &a);
+	assert_int_equal(iscsip_initiator_abort(R.s, &a.t, R.now), ISCSIP_OK);
+	it_submit(&R, &b);
+	it_submit(&R, &c);
+	it_take(&R, ISCSIP_OP_SCSI_COMMAND);
+	it_quiet(&R);
+	it_end(&R);
 }
 
 static void begin_two(uint32_t window)
@@ -752,6 +772,7 @@ static void whatever_is_owed_has_an_end(void **state)
 			owe[i]();
 			assert_true(time_to_the_end(sends) <= 15000);
 			assert_true(iscsip_conn_want(R.c) & ISCSIP_WANT_CLOSE);
+			assert_true(deadline() > R.now); /* nothing is due any more but the closing */
 			it_end(&R);
 		}
 }
@@ -862,6 +883,7 @@ int main(void)
 		cmocka_unit_test(silence_in_the_middle_of_a_pdu_is_silence),
 		cmocka_unit_test(a_discovery_session_is_not_asked_and_does_not_spin),
 		cmocka_unit_test(a_queued_task_given_back_leaves_the_window_to_the_next),
+		cmocka_unit_test(an_immediate_task_given_back_leaves_the_window_as_it_is),
 		cmocka_unit_test(a_lost_connection_leaves_its_place_in_the_window_to_the_next),
 		cmocka_unit_test(a_new_connection_takes_the_immediate_task_before_those_that_wait_for_the_window),
 		cmocka_unit_test(an_abort_on_a_connection_that_logs_out_holds_up_no_other),
