@@ -151,6 +151,10 @@ check-all:
 	@sh tests/install-packages
 	@$(RUN_TESTS) $(CHECK_PARTS) long
 
+# A life of both protocols over good and bad networks, with restarts and kills, until it is interrupted (tests/interop/soak.py).
+soak: all
+	@BUILD=$(BUILD) SOAK_SECONDS=$(or $(SOAK_SECONDS),0) tests/interop/soak.py
+
 # Lines and branches of lib/ that the tests and the kept fuzz corpus reach.
 coverage:
 	@BUILD=$(BUILD) MAKE='$(MAKE)' python3 tests/coverage
@@ -291,6 +295,7 @@ help:
 	@echo 'check-analysis the static analyser, over every source'
 	@echo 'check          the tests, with what the machine has; the parts: $(CHECK_PARTS:%=check-%)'
 	@echo 'check-long     what takes minutes more; check-all installs what the tests need and runs both'
+	@echo 'soak           a verifying load with restarts, kills and bad networks, until it is interrupted'
 	@echo 'coverage       lines and branches of the library that the tests reach'
 	@echo 'fuzz           fuzzers for libFuzzer and AFL++, and the replay of the corpus; fuzz-run runs them'
 	@echo 'bench          benchmarks, beside other implementations where these are installed'
@@ -304,7 +309,7 @@ clean:
 	rm -rf $(BUILD)
 
 FORCE:
-.PHONY: all lib tools demo tests check check-long check-all coverage check-analysis $(CHECK_PARTS:%=check-%) fuzz fuzz-libfuzzer fuzz-afl fuzz-replay fuzz-bins \
+.PHONY: all lib tools demo tests check check-long check-all soak coverage check-analysis $(CHECK_PARTS:%=check-%) fuzz fuzz-libfuzzer fuzz-afl fuzz-replay fuzz-bins \
 	fuzz-seed-bins fuzz-run fuzz-seeds bench bench-bins docs size amalgamation help install uninstall clean FORCE
 .DELETE_ON_ERROR:
 
