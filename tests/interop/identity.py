@@ -158,6 +158,24 @@ def again():
         expect(ready(stays) == 0, "a session that was there goes on")
 
 
+@suite.test("TARGET COLD RESET ends the sessions of all initiators of that target, and of no other")
+def cold_reset():
+    server = suite.serve("--target", TARGET, "--lun", "0=ram:1M", "--target", TARGET + "2", "--lun", "0=ram:1M")
+    peers = [Peer(server.port) for _ in range(4)]
+    for p, target in zip(peers, (TARGET, TARGET, TARGET, TARGET + "2")):
+        suite.open.callback(p.close)
+        p.login(target, name=f"iqn.2026-11.org.example:{id(p)}")
+        expect(ready(p) == 0, "ready")
+    asks = peers[0]
+    asks.send(header(OP["task"], 0x80 | 7, itt=asks.tag(), words=(0xffffffff, asks.cmdsn, asks.expstatsn, asks.cmdsn)))
+    asks.cmdsn += 1
+    answer = asks.receive()
+    expect((answer.opcode, answer.response) == (0x22, 0), "its answer:", answer)
+    expect(asks.closed() and peers[1].closed() and peers[2].closed(), "sessions that are still open")
+    expect(ready(peers[3]) == 0, "the other target's session goes on")
+    initiator("capacity", f"{server.url}/{TARGET}/0")
+
+
 def text_answered(p):
     p.send(header(OP["text"], 0x80, data_len=16, itt=p.tag(), words=(0xffffffff, p.cmdsn, p.expstatsn)) + pad(b"SendTargets=All\0"))
     p.cmdsn += 1
