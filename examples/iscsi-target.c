@@ -37,17 +37,18 @@ static void make_room(const struct sockaddr_storage *from)
 static void acceptable(struct watch *w, uint32_t events)
 {
 	struct listener *from = (struct listener *)(void *)w;
+	struct sockaddr_storage peer;
 	int fd, i;
 
 	(void)events;
 	for (i = 0; i < 64; i++) {
-		fd = accept(w->fd, NULL, NULL);
+		fd = net_accept(w->fd, &peer);
 		if (fd < 0) {
 			if (net_no_room(w->fd) && !door_push(&server.door))
 				net_turn_away(w->fd, make_room);
 			return;
 		}
-		client_accept(from->loop, fd);
+		client_accept(from->loop, fd, &peer);
 	}
 }
 

@@ -220,19 +220,15 @@ static bool allowed(const struct sockaddr_storage *from)
 	return server.range_count == 0;
 }
 
-static void admit(int fd)
+static void admit(int fd, const struct sockaddr_storage *from)
 {
-	struct sockaddr_storage from;
-	socklen_t len = sizeof from;
 	struct client *c = NULL;
 
-	if (getpeername(fd, (void *)&from, &len) == 0 && !server.closing && server.clients < MAX_CLIENTS + MAX_LEAVING &&
-	    allowed(&from))
+	if (!server.closing && server.clients < MAX_CLIENTS + MAX_LEAVING && allowed(from))
 		c = calloc(1, sizeof *c + server.conn_size);
 	if (c) {
-		net_tune(fd);
-		if (door_enter(&server.present, &c->present, fd, &from) && door_enter(&server.silent, &c->silent, fd, &from) &&
-		    client_open(c, fd, &from) == 0)
+		if (door_enter(&server.present, &c->present, fd, from) && door_enter(&server.silent, &c->silent, fd, from) &&
+		    client_open(c, fd, from) == 0)
 			return;
 		leave(c);
 		if (c->nexus_open)
@@ -252,17 +248,18 @@ static void make_room(const struct sockaddr_storage *from)
 
 static void acceptable(struct watch *w, uint32_t events)
 {
+	struct sockaddr_storage from;
 	int i, fd;
 
 	(void)events;
 	for (i = 0; i < 64; i++) {
-		fd = accept(w->fd, NULL, NULL);
+		fd = net_accept(w->fd, &from);
 		if (fd < 0) {
 			if (net_no_room(w->fd) && !door_push(&server.silent))
 				net_turn_away(w->fd, make_room);
 			return;
 		}
-		admit(fd);
+		admit(fd, &from);
 	}
 }
 

@@ -96,18 +96,24 @@ void net_many(void)
 	}
 }
 
-void net_tune(int fd)
+/* What every connected socket of ours is set to: it can be refused to no socket of TCP. */
+static void tune(int fd)
 {
 	/* a machine that vanished is known after a minute, where the system's own time would be two hours */
 	int one = 1, idle = 30, interval = 10, count = 3;
 
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
+int net_accept(int fd, struct sockaddr_storage *from)
+{
+	socklen_t len = sizeof *from;
+
+	return accept4(fd, (void *)from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
 void net_name(int fd, bool peer, char shown[NET_TEXT_MAX])
@@ -217,6 +223,7 @@ static int listen_on(const struct addrinfo *ai, bool share)
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	tune(fd); /* inherited by those it accepts: a login need not spend seven calls on it */
 	if (share)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
 	if (ai->ai_family == AF_INET6)
@@ -266,13 +273,13 @@ static int wait_connected(int fd, int timeout_ms)
 
 static int connect_to(const struct addrinfo *ai, int timeout_ms, int *err)
 {
-	int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC, ai->ai_protocol);
+	int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, ai->ai_protocol);
 
 	if (fd < 0) {
 		*err = errno;
 		return -1;
 	}
-	net_tune(fd);
+	tune(fd);
 	*err = connect(fd, ai->ai_addr, ai->ai_addrlen) == 0 ? 0 : errno;
 	if (*err == EINPROGRESS)
 		*err = wait_connected(fd, timeout_ms);

@@ -33,8 +33,10 @@ bool net_no_room(int fd);
  */
 void net_turn_away(int fd, void (*look)(const struct sockaddr_storage *from));
 
-/* What every connected socket of ours is set to. */
-void net_tune(int fd);
+/*
+ * The next one that waits at a listening socket, and its address; non-blocking, without delay, with keepalive. -1 with errno.
+ */
+int net_accept(int fd, struct sockaddr_storage *from);
 
 /* ADDRESS:PORT of the peer, or of this end. */
 void net_name(int fd, bool peer, char shown[NET_TEXT_MAX]);

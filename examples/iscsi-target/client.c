@@ -98,13 +98,12 @@ static int client_init(struct client *c, struct loop *l, int fd)
 	return wire_open(&c->wire, l, fd, &wire_iscsi, c->conn);
 }
 
-void client_accept(struct loop *l, int fd)
+void client_accept(struct loop *l, int fd, const struct sockaddr_storage *from)
 {
-	struct sockaddr_storage from;
-	socklen_t len = sizeof from, local_len = sizeof from;
+	socklen_t len = sizeof *from;
 	struct client *c;
 
-	if (getpeername(fd, (void *)&from, &len) || atomic_load(&server.closing) || !access_by_address(&server.access, &from)) {
+	if (atomic_load(&server.closing) || !access_by_address(&server.access, from)) {
 		close(fd);
 		return;
 	}
@@ -114,12 +113,11 @@ void client_accept(struct loop *l, int fd)
 		return;
 	}
 	memset(c, 0, sizeof *c);
-	net_tune(fd);
-	c->peer = from;
-	if (getsockname(fd, (void *)&c->local, &local_len))
+	c->peer = *from;
+	if (getsockname(fd, (void *)&c->local, &len))
 		c->local.ss_family = AF_UNSPEC; /* gone already: nothing will be told of it */
 	atomic_fetch_add(&server.clients, 1);
-	if (!door_enter(&server.door, &c->place, fd, &from) || client_init(c, l, fd)) {
+	if (!door_enter(&server.door, &c->place, fd, from) || client_init(c, l, fd)) {
 		door_leave(&server.door, &c->place);
 		close(fd);
 		client_freed(&c->wire);

@@ -154,7 +154,7 @@ bool access_by_address(const struct access *a, const struct sockaddr_storage *fr
 bool access_by_name(const struct access *a, const char *initiator);
 
 /* client.c */
-void client_accept(struct loop *l, int fd);
+void client_accept(struct loop *l, int fd, const struct sockaddr_storage *from);
 /* Frees a client that is closed. */
 void client_freed(struct wire *w);
 /* In the loop's thread: asks every initiator to log out, and refuses new ones. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """libiscsi's tools (Debian's libiscsi-bin) against our target: with and without CHAP."""
+import os
 import re
 
 from harness import (BIN, NAME, SECRET, TARGET, TARGET_SECRET, TARGET_USER, USER, Suite, expect, initiator, need, run)
@@ -94,6 +95,27 @@ def access():
     run("iscsi-inq", "-i", NAME, f"iscsi://{server.address}/{TARGET}2/0", ok=range(1, 256))
     out = initiator("discover", server.url, "--initiator", NAME)
     expect(f"{TARGET} " in out and f"{TARGET}2" not in out, out)
+
+
+def algorithms_of_libiscsi():
+    """The CHAP algorithms that the libiscsi of this machine offers, by their numbers: 1.19 knows MD5 alone, later ones all four."""
+    path = re.search(r"libiscsi\.so\S* => (\S+)", run("ldd", run("which", "iscsi-inq").strip()))[1]
+    with open(os.path.realpath(path), "rb") as f:
+        offer = re.search(rb"CHAP_A=([5-8](?:,[5-8])*)\0", f.read())
+    expect(offer, "what libiscsi offers is not found in it")
+    return [int(n) for n in offer[1].split(b",")]
+
+
+@suite.test("CHAP in both directions by every algorithm that this libiscsi knows; one that it does not know is refused")
+def chap_algorithms():
+    need("iscsi-inq")
+    auth, _ = suite.auth_files()
+    known = algorithms_of_libiscsi()
+    for number in (5, 6, 7, 8):
+        server = suite.serve("--auth", auth, "--target", TARGET, "--lun", "0=ram:1M", "--set", f"CHAP_A={number}")
+        url = f"iscsi://{USER}%{SECRET}@{server.address}/{TARGET}/0?target_user={TARGET_USER}&target_password={TARGET_SECRET}"
+        text = run("iscsi-inq", url, ok=None)
+        expect(("DIRECT_ACCESS" in text) == (number in known), f"CHAP_A={number}, known are {known}:", text)
 
 
 suite.run()

@@ -122,6 +122,20 @@ def negotiated():
     expect(said.count("1") >= 6, "digests are not in force:", said)
 
 
+# Number on the wire (RFC 7143 12.1.3), name in open-iscsi.
+ALGORITHMS = ((5, "MD5"), (6, "SHA1"), (7, "SHA256"), (8, "SHA3-256"))
+
+
+@suite.test("the kernel's initiator proves itself, and we ourselves to it, by each of the four CHAP algorithms")
+def algorithms():
+    target, _ = suite.auth_files()
+    v = vm()
+    chap = f"-u {USER} -w {SECRET} -U {TARGET_USER} -W {TARGET_SECRET}"
+    for number, name in ALGORITHMS:
+        server = serve("--target", f"{TARGET}.chap{number}", "--lun", "0=ram:1M", "--auth", target, "--set", f"CHAP_A={number}")
+        v.login(server, f"{TARGET}.chap{number}", chap, f"-P node.session.auth.chap_algs={name}")
+
+
 @suite.test("ext4 with discards is sound, and space that is discarded leaves the file")
 def file_system():
     path = suite.path("fs")
@@ -197,13 +211,15 @@ def with_lio():
     initiator("reset", unit, "--lun")
 
 
-@suite.test("our initiator with LIO: CHAP in both directions")
+@suite.test("our initiator with LIO: CHAP in both directions, by each of the four algorithms")
 def with_lio_chap():
     unit = lio()
     _, ours = suite.auth_files()
     tpg = f"/sys/kernel/config/target/iscsi/{LIO_NAME}/tpgt_1"
     vm().sh(f"cd {tpg} && echo 1 > attrib/authentication && echo -n {USER} > auth/userid && echo -n {SECRET} > auth/password && "
             f"echo -n {TARGET_USER} > auth/userid_mutual && echo -n {TARGET_SECRET} > auth/password_mutual")
+    for number, _ in ALGORITHMS:
+        initiator("capacity", unit, "--auth", ours, "--set", f"CHAP_A={number}")
     initiator("capacity", unit, "--auth", ours)
     initiator("capacity", unit, "--retry", 0, ok=[1])
     vm().sh(f"echo 0 > {tpg}/attrib/authentication")

@@ -17,7 +17,7 @@ from harness import Failed, Skipped, expect, need
 
 HOST, GUEST = "198.51.100.1", "198.51.100.2"  # addresses for documentation (RFC 5737): nobody's
 LIO_NAME = "iqn.2026-11.org.libiscsiproto:lio"
-MODULES = ["virtio_net", "virtio_pci", "virtio_console", "iscsi_tcp", "sd_mod", "sg", "ext4", "crc32c_generic", "iscsi_target_mod", "target_core_mod"]
+MODULES = ["virtio_net", "virtio_pci", "virtio_console", "iscsi_tcp", "sd_mod", "sg", "ext4", "crc32c_generic", "sha3_generic", "iscsi_target_mod", "target_core_mod"]
 TOOLS = ["iscsistart", "iscsid", "iscsiadm", "mke2fs", "e2fsck", "sg_persist", "sg_reset", "sg_unmap"]
 FILES = {
     "etc/passwd": "root:x:0:0:root:/:/bin/sh\n",
