@@ -365,19 +365,20 @@ static void each_change_may_be_stale_as_often_as_the_one_before(void **state)
 /* Two are preempted, and the second waits for the first: nothing of it begins while the first is taken away. */
 static void what_a_preempted_task_held_back_does_not_begin(void **state)
 {
-	uint8_t cdb[16], out[10] = { 0x5f, PREEMPT_ABORT, WE, 0, 0, 0, 0, 0, 24 }, list[24] = { [7] = 2, [15] = 1 }, data[4096] = { 1 };
+	uint8_t cdb[16], out[10] = { 0x5f, PREEMPT_ABORT, WE, 0, 0, 0, 0, 0, 24 }, list[24] = { [7] = 2, [15] = 1 }, data[1024] = { 1 };
+	static const uint8_t compare[16] = { 0x89, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 1 };
 	struct rig *r = registered();
-	struct rig_cmd *ordered, *dormant, *c;
+	struct rig_cmd *atomic, *dormant, *c;
 
 	(void)state;
 	assert_good(prout(r, 2, REGISTER, 0, 0, 1, APTPL));
-	ordered = rig_begin(r, 0, 0, cdb, iscsip_cdb_rw(cdb, ISCSIP_CDB_WRITE, 0, 8, 0), data, 4096, 0, ISCSIP_ATTR_ORDERED, false);
-	assert_true(ordered->data_due);
+	atomic = rig_begin(r, 0, 0, compare, 16, data, 1024, 0, ISCSIP_ATTR_SIMPLE, false);
+	assert_true(atomic->data_due);
 	dormant = rig_begin(r, 2, 0, cdb, iscsip_cdb_rw(cdb, ISCSIP_CDB_READ, 8, 8, 0), NULL, 0, 4096, ISCSIP_ATTR_SIMPLE, false);
 	assert_int_equal(r->pending_cnt, 0);
-	c = rig_begin(r, 1, 0, out, 10, list, 24, 0, ISCSIP_ATTR_HEAD_OF_QUEUE, false);
+	c = rig_begin(r, 1, 0, out, 10, list, 24, 0, ISCSIP_ATTR_SIMPLE, false);
 	while (!r->pending_cnt) { /* its list alone: the data of the write stays away */
-		ordered->data_due = false;
+		atomic->data_due = false;
 		assert_true(rig_step(r));
 	}
 	assert_int_equal(r->pending_cnt, 1);
@@ -385,7 +386,7 @@ static void what_a_preempted_task_held_back_does_not_begin(void **state)
 	assert_int_equal(r->pending_cnt, 0);
 	assert_int_equal(r->unit[0].reads, 0);
 	pump_wire(r);
-	assert_true(ordered->completed && dormant->completed);
+	assert_true(atomic->completed && dormant->completed);
 	assert_good(c);
 	rig_free(r);
 }
