@@ -225,7 +225,7 @@ int main(int argc, char **argv)
 	id.target_name = argv[2];
 	random_bytes(NULL, id.isid + 1, 3);
 	iscsip_config_init(&config, sizeof config);
-	iscsip_offer_init_initiator(&offer, sizeof offer);
+	iscsip_offer_init_initiator(&offer);
 	config.host = &host;
 	config.offer = &offer;
 	config.node_name = "iqn.2026-11.org.libiscsiproto:guide-initiator";

@@ -218,7 +218,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
 	iscsip_config_init(&config, sizeof config);
-	iscsip_offer_init_target(&offer, sizeof offer);
+	iscsip_offer_init_target(&offer);
 	config.host = &host;
 	config.offer = &offer;
 	if (iscsip_config_check(&config) || iscsip_offer_check(&offer, NULL))

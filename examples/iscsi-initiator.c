@@ -342,7 +342,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	program_begin("iscsi-initiator", true);
 	iscsip_config_init(&client.config, sizeof client.config);
-	iscsip_offer_init_initiator(&client.offer, sizeof client.offer);
+	iscsip_offer_init_initiator(&client.offer);
 	client.config.node_name = DEFAULT_NAME;
 	/* targets are as they are: names with "_", padded text, keys without an answer, R2Ts without a LUN */
 	client.config.flags = ISCSIP_CFG_ANY_NAME | ISCSIP_CFG_SKIP_NULS | ISCSIP_CFG_ALLOW_UNANSWERED | ISCSIP_CFG_ANY_LUN;

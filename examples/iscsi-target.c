@@ -248,7 +248,7 @@ int main(int argc, char **argv)
 	if (pthread_mutex_init(&server.discovery_lock, NULL))
 		die("cannot make a lock");
 	server.started_us = clock_us();
-	iscsip_offer_init_target(&server.offer, sizeof server.offer);
+	iscsip_offer_init_target(&server.offer);
 	net_many();
 	options_read(argc, argv);
 	configure();

@@ -234,8 +234,8 @@ static void connect(void)
 	const struct iscsip_initiator_identity id = { TARGET, { 0x80, 1, 2, 3, 0, 1 } };
 
 	iscsip_config_init(&config, sizeof config);
-	iscsip_offer_init_initiator(&i_offer, sizeof i_offer);
-	iscsip_offer_init_target(&t_offer, sizeof t_offer);
+	iscsip_offer_init_initiator(&i_offer);
+	iscsip_offer_init_target(&t_offer);
 	iscsip_offer_set(&i_offer, "HeaderDigest", "CRC32C");
 	iscsip_offer_set(&i_offer, "DataDigest", "CRC32C");
 	config.host = &host;
@@ -277,7 +277,7 @@ int main(void)
 		inquire(who);
 		make_ready();
 		write_and_read();
-		iscsip_conn_get_stats(initiator, &st, sizeof st);
+		iscsip_conn_get_stats(initiator, &st);
 		disconnect();
 	}
 	if (trouble) {

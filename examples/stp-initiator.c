@@ -86,7 +86,7 @@ static bool said_nothing(const struct client *c, const struct iscsip_error *e)
 {
 	struct iscsip_frame_stats st;
 
-	iscsip_frame_conn_stats(c->conn, &st, sizeof st);
+	iscsip_frame_conn_stats(c->conn, &st);
 	return e->code == ISCSIP_ECLOSED && st.rx_bytes == 0;
 }
 

@@ -93,7 +93,7 @@ static void add_stats(struct iscsip_frame_stats *sum, const struct iscsip_frame_
 {
 	struct iscsip_frame_stats st;
 
-	iscsip_frame_conn_stats(conn, &st, sizeof st);
+	iscsip_frame_conn_stats(conn, &st);
 	sum->rx_bytes += st.rx_bytes;
 	sum->tx_bytes += st.tx_bytes;
 	sum->rx_frames += st.rx_frames;
@@ -402,7 +402,7 @@ static void stats_print(void)
 	for (u = server.units; u; u = u->next) {
 		struct iscsip_disk_stats st;
 
-		if (iscsip_disk_lun_stats(server.disk, u->lun, &st, sizeof st))
+		if (iscsip_disk_lun_stats(server.disk, u->lun, &st))
 			continue;
 		fprintf(f, "%s{\"lun\":%u,\"bytes\":%llu,\"commands\":%llu,\"errors\":%llu}", comma, u->lun,
 		       (unsigned long long)u->backing->size, (unsigned long long)st.commands, (unsigned long long)st.errors);

@@ -184,8 +184,8 @@ static void both_agree(struct pair *p)
 {
 	struct iscsip_frame_stats i, t;
 
-	iscsip_frame_conn_stats(p->w.i, &i, sizeof i);
-	iscsip_frame_conn_stats(p->w.t, &t, sizeof t);
+	iscsip_frame_conn_stats(p->w.i, &i);
+	iscsip_frame_conn_stats(p->w.t, &t);
 	world_must(iscsip_frame_conn_error(p->w.i)->code == ISCSIP_OK);
 	world_must(iscsip_frame_conn_error(p->w.t)->code == ISCSIP_OK);
 	world_must(iscsip_frame_conn_open(p->w.i) == 0 && iscsip_frame_conn_open(p->w.t) == 0);

@@ -649,8 +649,8 @@ static void configure(void)
 	W.habits = take();
 	W.window = take() % 12u;
 	iscsip_config_init(&W.cfg, sizeof W.cfg);
-	iscsip_offer_init_initiator(&W.offer, sizeof W.offer);
-	iscsip_offer_init_target(&W.target_offer, sizeof W.target_offer);
+	iscsip_offer_init_initiator(&W.offer);
+	iscsip_offer_init_target(&W.target_offer);
 	W.offer.header_digest.count = W.offer.data_digest.count = 1;
 	W.offer.header_digest.item[0] = a & 1;
 	W.offer.data_digest.item[0] = a >> 1 & 1;

@@ -111,7 +111,7 @@ static void answer_auth(struct world *w)
 
 static void answer(struct world *w)
 {
-	struct iscsip__login_access access = { 1, NULL, NULL, NULL };
+	struct iscsip__login_access access = { .portal_group_tag = 1 };
 	int bound = 8;
 
 	for (; bound; bound--) {
@@ -396,9 +396,9 @@ static bool open_login(struct world *w, void **mem)
 	memset(&who, 0, sizeof who);
 	w->target = config & 1;
 	if (w->target)
-		iscsip_offer_init_target(&w->offer, sizeof w->offer);
+		iscsip_offer_init_target(&w->offer);
 	else
-		iscsip_offer_init_initiator(&w->offer, sizeof w->offer);
+		iscsip_offer_init_initiator(&w->offer);
 	w->offer.auth_extension = "Z-x";
 	iscsip_offer_set(&w->offer, "AuthMethod", methods[config >> 1 & 7]);
 	w->offer.mutual_auth = (config & 16) && !iscsip__prefs_have(&w->offer.auth_methods, ISCSIP_AUTH_NONE);

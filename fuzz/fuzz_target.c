@@ -905,7 +905,7 @@ static void setup(void)
 	d = take();
 	w.habits = c;
 	iscsip_config_init(&w.cfg, sizeof w.cfg);
-	iscsip_offer_init_target(&w.offer, sizeof w.offer);
+	iscsip_offer_init_target(&w.offer);
 	w.hdigest = a & 1;
 	w.ddigest = a & 2;
 	w.offer.initial_r2t = a & 4;

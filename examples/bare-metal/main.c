@@ -247,7 +247,7 @@ int main(void)
 	config.limits.ping_max = 64;
 	config.login_timeout_ms = 5000;
 	config.nop_interval_ms = 5000; /* an initiator that vanished leaves by itself, too */
-	iscsip_offer_init_target(&offer, sizeof offer);
+	iscsip_offer_init_target(&offer);
 	offer.max_recv_data_segment_length = 4096;
 	offer.max_burst_length = offer.first_burst_length = 8192;
 	config.host = &host;

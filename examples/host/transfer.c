@@ -59,7 +59,7 @@ static void so_far(void *user, char *text, size_t cap)
 	if (t->certain > t->begin)
 		snprintf(text, cap, "blocks before LBA %" PRIu64 " are %s", t->certain, what);
 	else if (t->w.writing)
-		snprintf(text, cap, "no block from LBA %" PRIu64 " on is certain to be written", t->begin);
+		snprintf(text, cap, "no block is certain to be written");
 	else if (!t->comparing && t->file.fresh)
 		snprintf(text, cap, "%.100s is as it was", t->file.name ? t->file.name : "the file");
 }
@@ -345,12 +345,12 @@ static void send_flush(struct transfer *t)
 
 	if (good == 0 || t->flush_out || t->flush_back || unit_may_differ(t->w.l, &t->w.unit))
 		return;
-	if (good < t->flush_after && !(t->ended && good == t->w.used))
-		return;
 	if (t->flushing == FLUSH_NONE) {
 		flushed(t, good);
 		return;
 	}
+	if (good < t->flush_after && !(t->ended && good == t->w.used))
+		return;
 	memset(t->flush->cdb, 0, sizeof t->flush->cdb);
 	t->flush->cdb[0] = by_form[t->flushing]; /* LBA 0, and no number of blocks: all of the unit */
 	t->flush->done = flush_back;

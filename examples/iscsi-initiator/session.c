@@ -97,8 +97,10 @@ static void on_logout(void *user, struct iscsip_conn *conn, int err, uint8_t res
 	c->logged_out = true;
 	if (err)
 		return;
-	/* RFC 7143 7.5.2; after a success at level 0 the field may be ignored (11.15.3), and a little peace harms nobody */
-	if (response != ISCSIP_LOGOUT_NO_CID)
+	/* RFC 7143 11.15.3: the field means nothing after a success at recovery level 0, nor for a connection that is unknown */
+	if (response == ISCSIP_LOGOUT_CLOSED)
+		keep_peace(c, 0);
+	else if (response != ISCSIP_LOGOUT_NO_CID)
 		keep_peace(c, time2wait);
 }
 

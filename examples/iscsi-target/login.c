@@ -452,16 +452,16 @@ static void logout(void *user, struct iscsip_conn *conn, uint8_t reason, uint16_
 	tell("%s: logout (reason %u)", c->peer_name, reason);
 }
 
-/* All sessions of a target run in its thread. */
-static void cold_reset(void *user, struct iscsip_session *by)
+/* The others of its target (RFC 7143 11.5.1): all are on the target's thread. A session that ends is freed by a post only. */
+static void cold_reset(void *user, struct iscsip_session *iscsip)
 {
-	const struct session *from = user;
-	struct session *s, *next;
+	struct session *s = user, *other, *next;
 
-	for (s = from->device ? from->device->sessions.first : NULL; s; s = next) {
-		next = s->next;
-		if (s->iscsip != by)
-			iscsip_target_session_end(s->iscsip, s->loop->now);
+	(void)iscsip;
+	for (other = s->device ? s->device->sessions.first : NULL; other; other = next) {
+		next = other->next;
+		if (other != s)
+			iscsip_target_session_end(other->iscsip, s->loop->now);
 	}
 }
 

@@ -20,7 +20,7 @@ static void print_units(FILE *f, const struct device *d)
 	for (u = d->units; u; u = u->next) {
 		struct iscsip_disk_stats st;
 
-		if (u->leaving || iscsip_disk_lun_stats(d->disk, u->lun, &st, sizeof st))
+		if (u->leaving || iscsip_disk_lun_stats(d->disk, u->lun, &st))
 			continue;
 		fprintf(f, "%s{\"lun\":%u,\"bytes\":%llu,\"commands\":%llu,\"read_bytes\":%llu,\"write_bytes\":%llu,"
 			   "\"errors\":%llu,\"conflicts\":%llu}",

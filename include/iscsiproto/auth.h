@@ -33,6 +33,7 @@ struct iscsip_login_info {
 	uint32_t itt;                             /**< Initiator task tag of the login. */
 	uint32_t cmdsn;                           /**< CmdSN of the first login request. */
 	uint32_t expstatsn;                       /**< Target: ExpStatSN of the first login request (RFC 7143 11.12.9). */
+	uint32_t portal;                          /**< Target: the network portal that the host told with `identify`'s answer, or 0. */
 	uint16_t portal_group_tag;                /**< The target's, where has_portal_group_tag. */
 	bool has_portal_group_tag;                /**< Initiator: the target has sent one. */
 	uint8_t session_type;                     /**< An #iscsip_session_type. */

@@ -113,7 +113,9 @@ struct iscsip_config {
 	                                      from its sending. Both roles: wait for the transport to take anything while a
 	                                      request or a ping waits to be sent. Then the connection is given up. 0: nop_timeout_ms.
 	                                      Default 30000. */
-	uint32_t logout_timeout_ms;      /**< Wait for the peer's part of a logout, or of an abort, before closing. Default 5000. */
+	uint32_t logout_timeout_ms;      /**< Wait for the peer's part of a logout, or of an abort, and for the transport to take what
+	                                      is pending when a connection is over. 0: for none of it, but an initiator waits for
+	                                      the answer to its logout, and a target for answers to R2Ts. Default 5000. */
 	uint32_t initial_cmdsn;          /**< Initiator: first CmdSN of a session. Default 1. */
 	uint32_t initial_statsn;         /**< Target: first StatSN of a connection. Default 1. */
 };

@@ -182,11 +182,8 @@ struct iscsip_conn_stats {
 	uint32_t rejects_got;    /**< Reject PDUs received. */
 };
 
-/**
- * @brief Reads the counters. @param[in] c the connection.
- * @param[out] st where to. @param[in] size sizeof *st as the host was compiled.
- */
-ISCSIP_API void iscsip_conn_get_stats(const struct iscsip_conn *c, struct iscsip_conn_stats *st, size_t size);
+/** @brief Reads the counters. @param[in] c the connection. @param[out] st where to. */
+ISCSIP_API void iscsip_conn_get_stats(const struct iscsip_conn *c, struct iscsip_conn_stats *st);
 
 #ifdef __cplusplus
 }

@@ -402,10 +402,9 @@ struct iscsip_disk_stats {
 /**
  * @brief Reads the counters.
  * @param[in] disk the disk. @param[in] lun its number. @param[out] out the counters.
- * @param[in] size sizeof *out as the host was compiled.
  * @retval ISCSIP_OK read. @retval ISCSIP_ENOENT no such unit.
  */
-ISCSIP_API int iscsip_disk_lun_stats(const struct iscsip_disk *disk, uint32_t lun, struct iscsip_disk_stats *out, size_t size);
+ISCSIP_API int iscsip_disk_lun_stats(const struct iscsip_disk *disk, uint32_t lun, struct iscsip_disk_stats *out);
 
 /**
  * @brief Sets the state of a target port group: ASYMMETRIC ACCESS STATE CHANGED for every nexus.

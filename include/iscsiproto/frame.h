@@ -480,11 +480,8 @@ struct iscsip_frame_stats {
 	uint64_t refused;   /**< Commands answered, or met, with TASK SET FULL or BUSY before an exchange was opened. */
 };
 
-/**
- * @brief Reads the counters. @param[in] c the connection.
- * @param[out] st where to. @param[in] size sizeof *st as the host was compiled.
- */
-ISCSIP_API void iscsip_frame_conn_stats(const struct iscsip_frame_conn *c, struct iscsip_frame_stats *st, size_t size);
+/** @brief Reads the counters. @param[in] c the connection. @param[out] st where to. */
+ISCSIP_API void iscsip_frame_conn_stats(const struct iscsip_frame_conn *c, struct iscsip_frame_stats *st);
 
 #ifdef __cplusplus
 }

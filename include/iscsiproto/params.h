@@ -139,15 +139,15 @@ struct iscsip_offer {
 /**
  * @brief Fills in what deployed initiators do well with: data segments of 256 KiB, first bursts of 256 KiB, bursts of 1 MiB,
  *     InitialR2T=No, ImmediateData=Yes, eight R2Ts, digests None or CRC32C, no authentication, recovery level 0.
- * @param[out] offer what to fill. @param[in] struct_size sizeof *offer as the host was compiled.
+ * @param[out] offer what to fill.
  */
-ISCSIP_API void iscsip_offer_init_initiator(struct iscsip_offer *offer, size_t struct_size);
+ISCSIP_API void iscsip_offer_init_initiator(struct iscsip_offer *offer);
 
 /**
  * @brief The same for a target; it also takes iSCSIProtocolLevel up to 2 and every TaskReporting.
- * @param[out] offer what to fill. @param[in] struct_size sizeof *offer as the host was compiled.
+ * @param[out] offer what to fill.
  */
-ISCSIP_API void iscsip_offer_init_target(struct iscsip_offer *offer, size_t struct_size);
+ISCSIP_API void iscsip_offer_init_target(struct iscsip_offer *offer);
 
 /**
  * @brief Sets one member from text: `iscsip_offer_set(&offer, "HeaderDigest", "CRC32C,None")`.

@@ -49,9 +49,9 @@ ISCSIP_API int iscsip_registry_init(struct iscsip_registry **out, void *mem, siz
 
 /**
  * @brief Enters a session and gives it a TSIH.
- * @param[in,out] r the registry. @param[in] s the session. @param[in] info its login: names, ISID, portal group tag; copied.
+ * @param[in,out] r the registry. @param[in] s the session. @param[in] info its login: names, ISID, tag, portal; copied.
  * @param[out] tsih a TSIH that no other session of the registry has, never 0, and not soon used again after a removal.
- * @retval ISCSIP_OK entered. @retval ISCSIP_EAGAIN it is full: refuse with ISCSIP_LOGIN_NO_RESOURCES.
+ * @retval ISCSIP_OK entered. @retval ISCSIP_EAGAIN it is full: refuse with ISCSIP_LOGIN_OUT_OF_RESOURCES.
  */
 ISCSIP_API int iscsip_registry_add(struct iscsip_registry *r, struct iscsip_session *s, const struct iscsip_login_info *info,
 				   uint16_t *tsih);
@@ -70,13 +70,20 @@ ISCSIP_API struct iscsip_session *iscsip_registry_find_tsih(const struct iscsip_
 							    const struct iscsip_login_info *info);
 
 /**
- * @brief The session that a login with TSIH 0 reinstates: same initiator name, ISID, target name (empty for an unnamed
- *     discovery session) and portal group tag (RFC 7143 4.4.3, 6.3.5, 7.4.2).
+ * @brief The session that a login with TSIH 0 reinstates: same initiator name, ISID, target name and portal group tag; of an
+ *     unnamed discovery session, whose target name is empty, the same info->portal instead (RFC 7143 4.4.3, 6.3.5, 7.4.2).
  * @param[in] r the registry. @param[in] info the login.
  * @return The session, or NULL.
  */
 ISCSIP_API struct iscsip_session *iscsip_registry_find_nexus(const struct iscsip_registry *r,
 							     const struct iscsip_login_info *info);
+
+/**
+ * @brief Ends all sessions to the target of one, but that one: what `cold_reset` of target.h asks for (RFC 7143 11.5.1).
+ * @param[in,out] r the registry. Sessions that tell state FREE may remove themselves from it meanwhile.
+ * @param[in] except the session that the reset came by, which ends by itself. @param[in] now the time.
+ */
+ISCSIP_API void iscsip_registry_reset(struct iscsip_registry *r, const struct iscsip_session *except, iscsip_time now);
 
 /** @brief Number of sessions in it. @param[in] r the registry. @return 0 to the maximum. */
 ISCSIP_API uint32_t iscsip_registry_count(const struct iscsip_registry *r);

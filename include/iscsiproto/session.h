@@ -65,11 +65,8 @@ struct iscsip_session_stats {
 	uint32_t ignored;      /**< PDUs outside the command window, duplicates, and data for tasks that are gone. */
 };
 
-/**
- * @brief Reads the counters. @param[in] s the session.
- * @param[out] st where to. @param[in] size sizeof *st as the host was compiled.
- */
-ISCSIP_API void iscsip_session_get_stats(const struct iscsip_session *s, struct iscsip_session_stats *st, size_t size);
+/** @brief Reads the counters. @param[in] s the session. @param[out] st where to. */
+ISCSIP_API void iscsip_session_get_stats(const struct iscsip_session *s, struct iscsip_session_stats *st);
 
 /** @brief What an Asynchronous Message says (RFC 7143 11.9), to send or as it was received. */
 struct iscsip_async_message {

@@ -32,6 +32,9 @@ struct iscsip_login_terms {
 	/** With info->tsih not 0: the session that it names, whose parameters hold for the new connection too; else NULL. Where no
 	    such session is there, refuse with ISCSIP_LOGIN_SESSION_DOES_NOT_EXIST. */
 	const struct iscsip_session *session;
+	/** The host's own number of the network portal that the connection came to, for info->portal: an unnamed discovery session is
+	    one of its portal (RFC 7143 7.4.2.1), whose group tag may be that of others, too. 0 where there is one portal only. */
+	uint32_t portal;
 };
 
 /** @brief A portal that SendTargets tells of. */
@@ -92,9 +95,10 @@ struct iscsip_target_ops {
 	/** The initiator logged out a connection or the session (RFC 7143 11.14): for information. May be NULL. */
 	void (*logout)(void *user, struct iscsip_conn *c, uint8_t reason, uint16_t cid);
 	/**
-	 * @p s has reset the target (TARGET COLD RESET), which ends the sessions of all initiators (RFC 7143 11.5.1): end every
-	 * other one of the target with iscsip_target_session_end(), here or at once after. @p s ends by itself when its response
-	 * is sent. NULL: for hosts of one session at a time.
+	 * TARGET COLD RESET was carried out for an initiator of session @p s (RFC 7143 11.5.1). All sessions of the target have to
+	 * end with it, and only the host knows the others: iscsip_target_session_end() for each one to the same target but @p s, which
+	 * the library ends itself when the response was sent. iscsip_registry_reset() does it for those in a registry. A host that
+	 * keeps other sessions on other threads tells those. NULL: the other sessions stay, which the RFC forbids.
 	 */
 	void (*cold_reset)(void *user, struct iscsip_session *s);
 };

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Structs that the library fills in and the host gives by size: the host may have been compiled with another version's headers, in
- * which they are shorter or longer. They have grown at their end only. Structs that the host fills in, and the library reads where
- * they lie (configurations, offers, tables of callbacks), are taken when they are longer than the library's own, and refused when
- * they are shorter, because there is nothing behind their end.
+ * Structs that the host gives by size: it may have been compiled with another version's headers, in which they are shorter
+ * or longer. They have grown at their end only.
  */
 #ifndef ISCSIP_BASE_ABI_H
 #define ISCSIP_BASE_ABI_H

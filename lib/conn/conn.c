@@ -10,11 +10,10 @@
  *
  * Keepalive. Silence for nop_interval_ms asks for a ping, silence for nop_timeout_ms after the ping was sent is the end. Bytes
  * that come are no silence, though they be the middle of one long PDU with the answer behind it. A ping that can not be sent
- * says nothing of the peer; then it is the end when the transport takes nothing for request_timeout_ms.
+ * says nothing of the peer; then it is the end when the transport takes nothing for request_timeout_ms. Nor says the silence of
+ * a peer anything that is not read, because the host has not named a buffer yet.
  */
 #include "conn/conn.h"
-
-#include "base/abi.h"
 
 struct iscsip_conn *iscsip__conn_carve(struct arena *a, const struct iscsip_config *cfg, size_t role_size)
 {
@@ -76,10 +75,22 @@ void iscsip__conn_closing(struct iscsip_conn *c)
 {
 	if (!conn_over(c)) {
 		c->state = ISCSIP_CONN_CLOSING;
-		c->close_by = c->now + c->cfg->logout_timeout_ms;
+		iscsip__conn_end_within(c, c->cfg->logout_timeout_ms);
 	}
 	/* one that is over already may have lost what it still had to send: then it can be closed now */
 	iscsip__conn_wake(c);
+}
+
+void iscsip__conn_end_within(struct iscsip_conn *c, uint32_t ms)
+{
+	if (c->door.shut) {
+		c->close_by = c->now + ms;
+		c->untimed &= (uint8_t)~CONN_UNTIMED_CLOSE;
+		return;
+	}
+	c->close_by = ISCSIP_TIME_NEVER;
+	c->close_ms = ms;
+	c->untimed |= CONN_UNTIMED_CLOSE;
 }
 
 int iscsip_conn_closed(struct iscsip_conn *c, iscsip_time now)
@@ -201,6 +212,10 @@ static iscsip_time keepalive_due(const struct iscsip_conn *c)
 	/* a discovery session knows no pings (RFC 7143 4.3, 7.4.3) */
 	if (c->state != ISCSIP_CONN_FULL_FEATURE || c->cfg->nop_interval_ms == 0 || c->phase == ISCSIP_PHASE_DISCOVERY)
 		return ISCSIP_TIME_NEVER;
+	/* who is not read can not answer: our host is waited for, or the transport, where that has something to take */
+	if (c->rx.held)
+		return iscsip__conn_has_tx(c) ? after(later(later(c->last_tx, c->last_rx), c->pinged), conn_request_ms(c)) :
+						ISCSIP_TIME_NEVER;
 	if (!c->ping_out)
 		return after(c->last_rx, c->cfg->nop_interval_ms);
 	return later(iscsip__conn_due(c, &c->ping, c->cfg->nop_timeout_ms),
@@ -218,6 +233,10 @@ iscsip_time iscsip_conn_deadline(const struct iscsip_conn *c)
 
 	if (c->state == ISCSIP_CONN_CLOSED)
 		return ISCSIP_TIME_NEVER;
+	if (c->untimed)
+		return c->now;
+	if (conn_over(c))
+		return c->close_by;
 	t = earlier(earlier(c->close_by, keepalive_due(c)), login_due(c));
 	return c->ops->deadline ? earlier(t, c->ops->deadline(c)) : t;
 }
@@ -251,6 +270,16 @@ int iscsip_conn_tick(struct iscsip_conn *c, iscsip_time now)
 
 /* --- doors --- */
 
+/* What waited for a time has one. */
+static void timed(struct iscsip_conn *c)
+{
+	if (c->untimed & CONN_UNTIMED_CLOSE)
+		c->close_by = c->now + c->close_ms;
+	if (c->untimed & CONN_UNTIMED_RX)
+		c->last_rx = c->now;
+	c->untimed = 0;
+}
+
 int iscsip__conn_enter(struct iscsip_conn *c, iscsip_time now)
 {
 	if (!door_enter(&c->door))
@@ -260,6 +289,8 @@ int iscsip__conn_enter(struct iscsip_conn *c, iscsip_time now)
 		return c->error.code;
 	}
 	c->now = now;
+	if (c->untimed)
+		timed(c);
 	return ISCSIP_OK;
 }
 
@@ -328,7 +359,7 @@ int iscsip_conn_state(const struct iscsip_conn *c)
 	return c->state;
 }
 
-void iscsip_conn_get_stats(const struct iscsip_conn *c, struct iscsip_conn_stats *st, size_t size)
+void iscsip_conn_get_stats(const struct iscsip_conn *c, struct iscsip_conn_stats *st)
 {
-	abi_fill(st, size, &c->stats, sizeof c->stats);
+	*st = c->stats;
 }

@@ -69,6 +69,15 @@ struct conn_sent {
 	uint8_t stage;          /* enum conn_sent_stage */
 };
 
+/*
+ * What begins a time from outside the connection's doors, in calls that do not tell one: it begins with the next door. Until
+ * then the connection is due, so that its host passes one.
+ */
+enum conn_untimed {
+	CONN_UNTIMED_CLOSE = 1u << 0, /* close_by */
+	CONN_UNTIMED_RX = 1u << 1     /* input that was held goes on: only now can the peer be silent */
+};
+
 /* --- what a role does --- */
 
 struct conn_role {
@@ -140,7 +149,9 @@ struct iscsip_conn {
 	iscsip_time now;                /* of the call under way */
 	iscsip_time opened, last_rx, pinged;
 	iscsip_time last_tx;            /* the transport took something, or had nothing to take before a PDU was made */
-	iscsip_time close_by;           /* ISCSIP_TIME_NEVER unless closing or logging out */
+	iscsip_time close_by;           /* ISCSIP_TIME_NEVER unless closing or logging out, or told to end */
+	uint32_t close_ms;              /* with CONN_UNTIMED_CLOSE: the wait */
+	uint8_t untimed;                /* enum conn_untimed */
 
 	struct iscsip_error error;      /* first fatal one; code 0: none */
 	struct iscsip_conn_stats stats;
@@ -179,6 +190,8 @@ int iscsip__conn_resume(struct iscsip_conn *c);
 int iscsip__conn_fail(struct iscsip_conn *c, int code, uint16_t rule, uint32_t arg);
 /* Over: what is queued is still sent, nothing is received any more. */
 void iscsip__conn_closing(struct iscsip_conn *c);
+/* It fails when this has passed, unless it has begun to close by then. 0: at once. */
+void iscsip__conn_end_within(struct iscsip_conn *c, uint32_t ms);
 
 /*
  * Around work on a connection that comes from outside its doors: callbacks have to find them shut. What begin answers is given

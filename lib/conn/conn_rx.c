@@ -53,6 +53,7 @@ int iscsip__conn_resume(struct iscsip_conn *c)
 {
 	int err = iscsip__rx_resume(&c->rx);
 
+	c->untimed |= CONN_UNTIMED_RX;
 	return err < 0 ? iscsip__conn_fail(c, err, 0, 0) : ISCSIP_OK;
 }
 

@@ -7,8 +7,6 @@
  */
 #include "disk/disk.h"
 
-#include "base/abi.h"
-
 static struct disk_lun *lun_find(const struct iscsip_disk *d, uint32_t number)
 {
 	return number <= d->cfg.max_lun && d->map[number] ? &d->luns[d->map[number] - 1] : NULL;
@@ -434,12 +432,12 @@ int iscsip_disk_lun_set_space(struct iscsip_disk *d, uint32_t number, uint64_t a
 	return ISCSIP_OK;
 }
 
-int iscsip_disk_lun_stats(const struct iscsip_disk *d, uint32_t number, struct iscsip_disk_stats *out, size_t size)
+int iscsip_disk_lun_stats(const struct iscsip_disk *d, uint32_t number, struct iscsip_disk_stats *out)
 {
 	const struct disk_lun *lun = lun_find(d, number);
 
 	if (!lun)
 		return ISCSIP_ENOENT;
-	abi_fill(out, size, &lun->stats, sizeof lun->stats);
+	*out = lun->stats;
 	return ISCSIP_OK;
 }

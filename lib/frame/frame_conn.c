@@ -279,7 +279,7 @@ void *iscsip_frame_conn_user(const struct iscsip_frame_conn *c)
 	return c->user;
 }
 
-void iscsip_frame_conn_stats(const struct iscsip_frame_conn *c, struct iscsip_frame_stats *st, size_t size)
+void iscsip_frame_conn_stats(const struct iscsip_frame_conn *c, struct iscsip_frame_stats *st)
 {
-	abi_fill(st, size, &c->stats, sizeof c->stats);
+	*st = c->stats;
 }

@@ -27,7 +27,7 @@
  * in), opcode, immediate bit and padding as the codec has them; the time limit. CmdSN is the login's at an initiator.
  * Digests are never in use during login.
  *
- * Memory: one block of iscsip__login_size() bytes, 9,704 with the default limits on 64-bit machines, whatever the
+ * Memory: one block of iscsip__login_size() bytes, 9,712 with the default limits on 64-bit machines, whatever the
  * peer sends. Secrets are not kept; challenges and responses are wiped by iscsip__login_close().
  */
 #ifndef ISCSIP_LOGIN_LOGIN_H
@@ -172,6 +172,7 @@ struct iscsip__login_access {
 	const struct iscsip_offer *offer;    /* this target's, instead of the setup's; NULL: unchanged. Needed until close */
 	const char *alias;                   /* this target's, instead of the setup's; NULL: unchanged. Needed until close */
 	const struct iscsip_params *session; /* TSIH not 0: the session's parameters in force; needed during the call */
+	uint32_t portal;                     /* for the info alone */
 };
 
 /* Answers. ISCSIP_OK, ISCSIP_ESTATE where that was not asked, ISCSIP_EINVAL for an answer that is none (then the question

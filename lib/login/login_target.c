@@ -478,6 +478,7 @@ int iscsip__login_access(struct iscsip__login *l, const struct iscsip__login_acc
 	l->nego.offer = l->offer;
 	l->granted = true;
 	l->want = LOGIN_RX;
+	l->info.portal = access->portal;
 	l->info.portal_group_tag = access->portal_group_tag;
 	l->info.has_portal_group_tag = true;
 	/* RFC 7143 6.3.1: with the first response after a request without C, in every type of session */

@@ -6,8 +6,6 @@
  */
 #include "session/session.h"
 
-#include "base/abi.h"
-
 bool iscsip__session_carve(struct iscsip_session *s, struct arena *a, const struct iscsip_config *cfg)
 {
 	struct iscsip_conn **conns = arena_take_array(a, cfg->limits.max_conns, sizeof *conns, _Alignof(void *));
@@ -100,7 +98,7 @@ int iscsip_session_tick(struct iscsip_session *s, iscsip_time now)
 	return s->ops->tick(s, now);
 }
 
-void iscsip_session_get_stats(const struct iscsip_session *s, struct iscsip_session_stats *st, size_t size)
+void iscsip_session_get_stats(const struct iscsip_session *s, struct iscsip_session_stats *st)
 {
-	abi_fill(st, size, &s->stats, sizeof s->stats);
+	*st = s->stats;
 }

@@ -10,6 +10,7 @@
  * last entry into the hole.
  */
 #include <iscsiproto/registry.h>
+#include <iscsiproto/target.h>
 
 #include <string.h>
 
@@ -21,7 +22,7 @@ struct reg_entry {
 	uint32_t next_tsih, next_nexus; /* index + 1 */
 	uint32_t nexus_bucket;
 	uint16_t tsih;
-	uint16_t portal_group_tag;
+	uint32_t where;                 /* reg_where() */
 	uint8_t isid[6];
 	char initiator_name[ISCSIP_NAME_MAX + 1];
 	char target_name[ISCSIP_NAME_MAX + 1];
@@ -133,6 +134,12 @@ static void sip_text(uint64_t v[4], const char *text)
 	}
 }
 
+/* The last of what the ISID rule compares: the portal group, or for unnamed discovery sessions the portal (7.4.2.1). */
+static uint32_t reg_where(const struct iscsip_login_info *info)
+{
+	return info->target_name[0] ? info->portal_group_tag : info->portal;
+}
+
 static uint32_t nexus_bucket(const struct iscsip_registry *r, const struct iscsip_login_info *info)
 {
 	uint64_t v[4] = { r->seed ^ 0x736f6d6570736575u, ~r->seed ^ 0x646f72616e646f6du, r->seed ^ 0x6c7967656e657261u,
@@ -140,8 +147,8 @@ static uint32_t nexus_bucket(const struct iscsip_registry *r, const struct iscsi
 	uint8_t rest[8] = { 0 };
 
 	memcpy(rest, info->isid, 6);
-	store_be16(rest + 6, info->portal_group_tag);
 	sip_word(v, load_be64(rest));
+	sip_word(v, reg_where(info));
 	sip_text(v, info->initiator_name);
 	sip_text(v, info->target_name);
 	v[2] ^= 0xff;
@@ -153,7 +160,7 @@ static uint32_t nexus_bucket(const struct iscsip_registry *r, const struct iscsi
 
 static bool is_same_nexus(const struct reg_entry *e, const struct iscsip_login_info *info)
 {
-	return e->portal_group_tag == info->portal_group_tag && memcmp(e->isid, info->isid, sizeof e->isid) == 0 &&
+	return e->where == reg_where(info) && memcmp(e->isid, info->isid, sizeof e->isid) == 0 &&
 	       iscsip_name_equal(e->initiator_name, info->initiator_name) &&
 	       iscsip_name_equal(e->target_name, info->target_name);
 }
@@ -229,7 +236,7 @@ int iscsip_registry_add(struct iscsip_registry *r, struct iscsip_session *s, con
 	e = &r->entries[r->count];
 	e->session = s;
 	e->tsih = *tsih;
-	e->portal_group_tag = info->portal_group_tag;
+	e->where = reg_where(info);
 	memcpy(e->isid, info->isid, sizeof e->isid);
 	memcpy(e->initiator_name, info->initiator_name, sizeof e->initiator_name);
 	memcpy(e->target_name, info->target_name, sizeof e->target_name);
@@ -255,6 +262,32 @@ int iscsip_registry_remove(struct iscsip_registry *r, uint16_t tsih)
 	}
 	r->count--;
 	return ISCSIP_OK;
+}
+
+static const struct reg_entry *reg_of(const struct iscsip_registry *r, const struct iscsip_session *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < r->count && r->entries[i].session != s; i++)
+		;
+	return i < r->count ? &r->entries[i] : NULL;
+}
+
+/* From the last one down: a session that removes itself moves only one into its place that was looked at already. */
+void iscsip_registry_reset(struct iscsip_registry *r, const struct iscsip_session *except, iscsip_time now)
+{
+	const struct reg_entry *e = reg_of(r, except);
+	char target[ISCSIP_NAME_MAX + 1];
+	uint32_t i;
+
+	if (!e)
+		return;
+	memcpy(target, e->target_name, sizeof target);
+	for (i = r->count; i-- > 0;) {
+		e = i < r->count ? &r->entries[i] : NULL;
+		if (e && e->session != except && iscsip_name_equal(e->target_name, target))
+			iscsip_target_session_end(e->session, now);
+	}
 }
 
 uint32_t iscsip_registry_count(const struct iscsip_registry *r)

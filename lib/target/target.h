@@ -100,7 +100,7 @@ struct tgt_tmf {
 	uint32_t ref_tag, ref_cmdsn;
 	uint8_t stage;              /* enum tgt_tmf_stage */
 	uint8_t response;
-	iscsip_time since;
+	iscsip_time since;          /* when the stage began; NEVER: with the next tick, since a call from outside tells no time */
 };
 
 enum tgt_tmf_stage {
@@ -213,10 +213,9 @@ struct tgt_session {
 	uint16_t busy;                      /* depth of calls under way */
 	bool ended, told_free, clean;       /* clean: logged out */
 	bool closing;                       /* its connections close, and no other may join any more */
-	bool later;                         /* something below, `cold`, `deferred`, `tmfs` or `ended` is for the outermost leave */
+	bool later;                         /* something below, `deferred`, `tmfs` or `ended` is for the outermost leave */
 	bool tell_window;                   /* the window has opened and nobody was told */
-	bool reap : 1;                      /* a task ended while it was pinned */
-	bool cold : 1;                      /* a cold reset is answered, and the host not told */
+	bool reap;                          /* a task ended while it was pinned */
 	bool making;                        /* a PDU is being made: what its item belongs to has to stay */
 	struct iscsip_error why;
 	iscsip_time now;
@@ -294,12 +293,12 @@ struct tgt_conn {
 	struct iscsip_vec ping_vec;         /* lent memory that ping data is arriving in */
 	struct tgt_task *ping_task;         /* whose they are */
 	uint32_t ping_ttt;                  /* of the ping that is unanswered, or ISCSIP_TAG_NONE */
+	bool ping_again;                    /* what it is to acknowledge came after it */
 	uint32_t next_ttt;
 	uint32_t fence;                     /* StatSN up to which task management waits for acknowledgment */
 
 	struct iscsip_async_message async;
 	bool async_used;
-	iscsip_time logout_by;
 	iscsip_time notice_by;              /* when the acknowledgment of a notice is due */
 
 	struct tgt_text text;

@@ -35,6 +35,24 @@ static bool async_is_valid(const struct iscsip_conn *c, const struct iscsip_asyn
 	return a->event <= ISCSIP_ASYNC_TASK_TERMINATION || a->event >= VENDOR_FIRST;
 }
 
+/* What is to be closed once it was told is closed, too, where it can not be told. */
+static void async_limit(struct iscsip_conn *c, const struct iscsip_async_message *a)
+{
+	struct tgt_session *s = tgt_session_of(c);
+	uint32_t wait = c->cfg->logout_timeout_ms;
+	unsigned i;
+
+	if (a->event == ISCSIP_ASYNC_LOGOUT)
+		iscsip__conn_end_within(c, wait + 1000u * a->param[2]);
+	for (i = 0; i < s->s.cfg->limits.max_conns; i++) {
+		struct iscsip_conn *other = s->s.conns[i];
+
+		if (other && (a->event == ISCSIP_ASYNC_DROP_SESSION ||
+			      (a->event == ISCSIP_ASYNC_DROP_CONNECTION && other->cid == a->param[0])))
+			iscsip__conn_end_within(other, wait);
+	}
+}
+
 int iscsip_target_async(struct iscsip_conn *c, const struct iscsip_async_message *a)
 {
 	struct tgt_conn *tc = tgt_conn_of(c);
@@ -47,6 +65,7 @@ int iscsip_target_async(struct iscsip_conn *c, const struct iscsip_async_message
 		return ISCSIP_EAGAIN;
 	tc->async = *a;
 	tc->async_used = true;
+	async_limit(c, a);
 	iscsip__conn_queue(c, &tc->async_item, CONN_Q_ANSWER);
 	return ISCSIP_OK;
 }
@@ -84,7 +103,7 @@ enum conn_made iscsip__target_async_make(struct iscsip_conn *c)
 	tgt_stamp(c, tgt_session_of(c), &pdu.reply, true);
 	iscsip__conn_seal(c, u, &pdu, true);
 	if (a->event == ISCSIP_ASYNC_LOGOUT)
-		tc->logout_by = c->now + 1000u * (iscsip_time)a->param[2];
+		iscsip__conn_end_within(c, 1000u * a->param[2]);
 	return CONN_MADE_LAST;
 }
 

@@ -39,7 +39,6 @@ static struct tgt_conn *conn_carve_role(struct iscsip_conn *c, struct arena *a, 
 	tc->text.reader_buf = reader;
 	tc->text.out.buf = text;
 	tc->text.out.cap = cfg->limits.text_max;
-	tc->logout_by = ISCSIP_TIME_NEVER;
 	tc->reject_item.kind = TGT_ITEM_REJECT;
 	tc->window_item.kind = TGT_ITEM_WINDOW;
 	tc->ping_item.kind = TGT_ITEM_PING;
@@ -447,15 +446,13 @@ static void role_gone(struct iscsip_conn *c, struct tx_unit *u)
 
 static iscsip_time role_deadline(const struct iscsip_conn *c)
 {
-	const struct tgt_conn *tc = tgt_conn_of(c);
-
-	return tc->logout_by < tc->notice_by ? tc->logout_by : tc->notice_by;
+	return tgt_conn_of(c)->notice_by;
 }
 
-/* The initiator did not log out in the time it was given (11.9.1, event 1), or leaves a notice unacknowledged (event 5). */
+/* The initiator leaves a notice unacknowledged (11.9.1, event 5). */
 static int role_tick(struct iscsip_conn *c)
 {
-	tgt_conn_of(c)->logout_by = tgt_conn_of(c)->notice_by = ISCSIP_TIME_NEVER;
+	tgt_conn_of(c)->notice_by = ISCSIP_TIME_NEVER;
 	return iscsip__conn_fail(c, ISCSIP_ETIMEDOUT, 0, 0);
 }
 

@@ -93,6 +93,7 @@ int iscsip_login_grant(struct iscsip_conn *c, const struct iscsip_login_terms *g
 		return ISCSIP_EINVAL;
 	if (g) {
 		access.portal_group_tag = g->portal_group_tag;
+		access.portal = g->portal;
 		access.offer = g->offer;
 		access.alias = g->target_alias;
 		access.session = g->session ? &g->session->params : NULL;

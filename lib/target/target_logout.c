@@ -40,12 +40,11 @@ static void tasks_end(struct tgt_task *t, const struct iscsip_conn *c)
 	iscsip__target_abort_all(t->ses, is_in_scope, &scope, false);
 }
 
-/* The connection of the logout itself closes when its response is made. */
+/* The connection of the logout itself closes when its response is made, and does not wait for ever for a transport to take it. */
 static void close_own(struct iscsip_conn *c)
 {
 	c->state = ISCSIP_CONN_LOGOUT;
-	/* a peer that does not read keeps the response from being made: it has this long, and no longer */
-	c->close_by = c->cfg->logout_timeout_ms ? c->now + c->cfg->logout_timeout_ms : ISCSIP_TIME_NEVER;
+	iscsip__conn_end_within(c, c->cfg->logout_timeout_ms);
 	iscsip__target_hold(c, TGT_HOLD_END);
 }
 

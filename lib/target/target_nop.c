@@ -46,6 +46,15 @@ static void ping_place(struct iscsip_conn *c, struct tgt_task *t)
 	}
 }
 
+static void ping_answered(struct iscsip_conn *c)
+{
+	struct tgt_conn *tc = tgt_conn_of(c);
+
+	tc->ping_ttt = ISCSIP_TAG_NONE;
+	if (tc->ping_again)
+		iscsip__target_ping(c);
+}
+
 /* An answer to a ping of ours, or an acknowledgment; the connection room has seen by now that the peer is alive. */
 static int pong(struct iscsip_conn *c)
 {
@@ -57,7 +66,7 @@ static int pong(struct iscsip_conn *c)
 		if (c->pdu.nop_out.ttt != tc->ping_ttt)
 			(void)iscsip__target_reject(c, ISCSIP_REJECT_FIELD, NULL);
 		else
-			tc->ping_ttt = ISCSIP_TAG_NONE;
+			ping_answered(c);
 	}
 	return iscsip__target_skip(c);
 }
@@ -132,10 +141,16 @@ void iscsip__target_nop_free(struct tgt_task *t)
 
 /* --- the target's --- */
 
+/* One at a time: the answer to an older one would be to no ping of ours, and refused. */
 void iscsip__target_ping(struct iscsip_conn *c)
 {
 	struct tgt_conn *tc = tgt_conn_of(c);
 
+	if (tc->ping_ttt != ISCSIP_TAG_NONE) {
+		tc->ping_again = !conn_queued(&tc->ping_item);
+		return;
+	}
+	tc->ping_again = false;
 	if (++tc->next_ttt == ISCSIP_TAG_NONE)
 		tc->next_ttt = 0;
 	tc->ping_ttt = tc->next_ttt;

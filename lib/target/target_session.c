@@ -183,11 +183,6 @@ static void work_off(struct tgt_session *s)
 	} while (s->reap);
 	if (s->tell_window && !s->ended)
 		iscsip__target_window_tell(s);
-	if (s->cold) {
-		s->cold = false;
-		if (s->ops->cold_reset)
-			s->ops->cold_reset(s->s.user, &s->s);
-	}
 	s->later = s->tmfs || s->deferred || s->tell_window || s->ended;
 }
 

@@ -44,18 +44,19 @@ static bool is_own(uint8_t function)
 
 /* --- answering --- */
 
+static bool owes_acknowledgment(const struct tgt_task *t, const struct iscsip_conn *c)
+{
+	return c != t->c && c->state == ISCSIP_CONN_FULL_FEATURE && serial_lt(c->expstatsn, tgt_conn_of(c)->fence);
+}
+
 static bool acknowledged_elsewhere(const struct tgt_task *t)
 {
 	const struct tgt_session *s = t->ses;
 	unsigned i;
 
-	for (i = 0; s->s.conn_count > 1 && i < s->s.cfg->limits.max_conns; i++) {
-		const struct iscsip_conn *c = s->s.conns[i];
-
-		if (c && c != t->c && c->state == ISCSIP_CONN_FULL_FEATURE &&
-		    serial_lt(c->expstatsn, tgt_conn_of(c)->fence))
+	for (i = 0; s->s.conn_count > 1 && i < s->s.cfg->limits.max_conns; i++)
+		if (s->s.conns[i] && owes_acknowledgment(t, s->s.conns[i]))
 			return false;
-	}
 	return true;
 }
 
@@ -72,6 +73,23 @@ static void fence_check(struct tgt_task *t)
 		tmf_answer(t);
 }
 
+/* A time begins; calls from outside the connection's doors do not tell it. */
+static void stage_begin(struct tgt_task *t, enum tgt_tmf_stage stage)
+{
+	t->tmf.stage = (uint8_t)stage;
+	t->tmf.since = t->c->door.shut ? t->c->now : ISCSIP_TIME_NEVER;
+}
+
+/* The connections that close with its response close, too, where the transport does not take that. */
+static void session_ends(struct tgt_session *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->s.cfg->limits.max_conns; i++)
+		if (s->s.conns[i] && !conn_over(s->s.conns[i]))
+			iscsip__conn_end_within(s->s.conns[i], s->s.cfg->logout_timeout_ms);
+}
+
 /* The response follows all that was sent on any connection until now; pings fetch the acknowledgments. */
 static void fence_raise(struct tgt_task *t, uint8_t response)
 {
@@ -79,7 +97,9 @@ static void fence_raise(struct tgt_task *t, uint8_t response)
 	unsigned i;
 
 	t->tmf.response = response;
-	t->tmf.stage = TGT_TMF_FENCE;
+	stage_begin(t, TGT_TMF_FENCE);
+	if (ends_session(t->tmf.tmf.function) && response == ISCSIP_TMF_COMPLETE)
+		session_ends(s);
 	for (i = 0; s->s.conn_count > 1 && i < s->s.cfg->limits.max_conns; i++) {
 		struct iscsip_conn *c = s->s.conns[i];
 
@@ -116,6 +136,11 @@ int iscsip__target_tmf_complete(struct iscsip_tmf *tmf, uint8_t response)
 	tgt_enter(s);
 	t->flags &= ~(uint32_t)TGT_DEVICE;
 	s->with_device--;
+	if (tmf->function == ISCSIP_TMF_TARGET_COLD_RESET && response == ISCSIP_TMF_COMPLETE && s->ops->cold_reset) {
+		tgt_pin(t);
+		s->ops->cold_reset(s->s.user, &s->s);
+		(void)tgt_unpin(t);
+	}
 	/* it is asked after the abort: one that gave the command back at once does not find it, but the initiator has its answer */
 	if (tmf->function == ISCSIP_TMF_ABORT_TASK && response == ISCSIP_TMF_NO_TASK)
 		response = ISCSIP_TMF_COMPLETE;
@@ -297,7 +322,8 @@ static void many_step(struct tgt_task *t)
 			return;
 		if (!(t->flags & TGT_OVER))
 			abort_many(t);
-		t->tmf.stage = TGT_TMF_TAGS;
+		if (!(t->flags & TGT_OVER))
+			stage_begin(t, TGT_TMF_TAGS);
 	}
 	if (t->tmf.stage == TGT_TMF_TAGS && !(t->flags & TGT_OVER) && tags_are_answered(t))
 		to_device(t, ISCSIP_TMF_COMPLETE);
@@ -350,7 +376,6 @@ void iscsip__target_tmf_run(struct tgt_task *t)
 	t->ses->s.stats.tmfs++;
 	t->ses->tmfs++;
 	t->ses->later = true;
-	t->tmf.since = t->c->now;
 	tgt_pin(t);
 	tmf_begin(t);
 	(void)tgt_unpin(t);
@@ -418,24 +443,26 @@ enum conn_made iscsip__target_tmf_make(struct iscsip_conn *c, struct tgt_task *t
 	iscsip__target_task_sealed(t);
 	tgt_stamp(c, s, &pdu.reply, true);
 	iscsip__conn_seal(c, u, &pdu, false);
-	if (ends_session(t->tmf.tmf.function) && t->tmf.response == ISCSIP_TMF_COMPLETE) {
+	if (ends_session(t->tmf.tmf.function) && t->tmf.response == ISCSIP_TMF_COMPLETE)
 		iscsip__target_close_all(s);
-		s->cold = t->tmf.tmf.function == ISCSIP_TMF_TARGET_COLD_RESET;
-		s->later |= s->cold;
-	}
 	return CONN_MADE_LAST;
 }
 
 /* --- time --- */
 
-/* How long the initiator may leave R2Ts of aborted tasks unanswered before that costs its connection, or them (11.5.1). */
-static iscsip_time tags_due(const struct tgt_task *t)
+/*
+ * How long the initiator may leave R2Ts of aborted tasks unanswered before that costs its connection, or them (11.5.1), and how
+ * long what was sent on its other connections without an acknowledgment.
+ */
+static iscsip_time tmf_due(const struct tgt_task *t)
 {
 	uint32_t wait = t->ses->s.cfg->logout_timeout_ms;
 
-	if (t->tmf.stage != TGT_TMF_TAGS || t->flags & TGT_OVER || wait == 0)
+	if (t->kind != TGT_TMF || t->flags & TGT_OVER || !(t->flags & TGT_TURN) || wait == 0)
 		return ISCSIP_TIME_NEVER;
-	return t->tmf.since + wait;
+	if (t->tmf.stage != TGT_TMF_TAGS && t->tmf.stage != TGT_TMF_FENCE)
+		return ISCSIP_TIME_NEVER;
+	return t->tmf.since == ISCSIP_TIME_NEVER ? 0 : t->tmf.since + wait;
 }
 
 iscsip_time iscsip__target_tmf_deadline(const struct tgt_session *s)
@@ -444,8 +471,8 @@ iscsip_time iscsip__target_tmf_deadline(const struct tgt_session *s)
 	unsigned i;
 
 	for (i = 0; s->tmfs && i < s->fresh; i++)
-		if (s->tasks[i].ses && s->tasks[i].kind == TGT_TMF && tags_due(&s->tasks[i]) < first)
-			first = tags_due(&s->tasks[i]);
+		if (s->tasks[i].ses && tmf_due(&s->tasks[i]) < first)
+			first = tmf_due(&s->tasks[i]);
 	return first;
 }
 
@@ -465,11 +492,30 @@ static void drop_debtors(struct tgt_session *s, const struct tgt_task *t)
 	}
 }
 
+static void drop_silent(struct tgt_session *s, const struct tgt_task *t)
+{
+	unsigned i;
+
+	for (i = 0; i < s->s.cfg->limits.max_conns; i++)
+		if (s->s.conns[i] && owes_acknowledgment(t, s->s.conns[i]))
+			(void)iscsip__conn_fail(s->s.conns[i], ISCSIP_ETIMEDOUT, 0, 0);
+}
+
+static void tmf_late(struct tgt_session *s, struct tgt_task *t)
+{
+	if (t->tmf.since == ISCSIP_TIME_NEVER)
+		t->tmf.since = s->now;
+	else if (t->tmf.stage == TGT_TMF_TAGS)
+		drop_debtors(s, t);
+	else
+		drop_silent(s, t);
+}
+
 void iscsip__target_tmf_tick(struct tgt_session *s)
 {
 	unsigned i;
 
 	for (i = 0; s->tmfs && i < s->fresh; i++)
-		if (s->tasks[i].ses && s->tasks[i].kind == TGT_TMF && tags_due(&s->tasks[i]) <= s->now)
-			drop_debtors(s, &s->tasks[i]);
+		if (s->tasks[i].ses && tmf_due(&s->tasks[i]) <= s->now)
+			tmf_late(s, &s->tasks[i]);
 }

@@ -8,8 +8,6 @@
  */
 #include "text/text.h"
 
-#include "base/abi.h"
-
 static bool offer_kind_is_number(unsigned kind)
 {
 	return kind == ISCSIP__KIND_MIN || kind == ISCSIP__KIND_MAX || kind == ISCSIP__KIND_NUMBER;
@@ -100,12 +98,12 @@ static void prefs_put(struct iscsip_prefs *prefs, unsigned item)
 }
 
 /* What both roles begin with: the defaults of the table, then what does well in the field. */
-static void offer_init(struct iscsip_offer *offer, size_t struct_size, const uint8_t algorithms[4])
+static void offer_init(struct iscsip_offer *offer, const uint8_t algorithms[4])
 {
 	int i;
 
 	memset(offer, 0, sizeof *offer);
-	offer->struct_size = struct_size;
+	offer->struct_size = sizeof *offer;
 	for (i = 0; i < ISCSIP__KEY_COUNT; i++) {
 		const struct iscsip__key_info *k = iscsip__key_info((enum iscsip__key)i);
 		uint8_t *at = (uint8_t *)offer + k->offer_off;
@@ -135,28 +133,24 @@ static void offer_init(struct iscsip_offer *offer, size_t struct_size, const uin
 }
 
 /* tgtd takes 7 for SHA-1 and the first number of a list that it knows: with SHA-256 last it uses MD5 and lets us in. */
-void iscsip_offer_init_initiator(struct iscsip_offer *offer, size_t struct_size)
+void iscsip_offer_init_initiator(struct iscsip_offer *offer)
 {
 	static const uint8_t algorithms[4] = { 8, 6, 5, 7 };
-	struct iscsip_offer ours;
 
-	offer_init(&ours, struct_size, algorithms);
-	prefs_put(&ours.task_reporting, ISCSIP_TASK_REPORTING_RFC3720);
-	abi_fill(offer, struct_size, &ours, sizeof ours);
+	offer_init(offer, algorithms);
+	prefs_put(&offer->task_reporting, ISCSIP_TASK_REPORTING_RFC3720);
 }
 
 /* A target chooses by its own list: the strongest that the initiator has, too. */
-void iscsip_offer_init_target(struct iscsip_offer *offer, size_t struct_size)
+void iscsip_offer_init_target(struct iscsip_offer *offer)
 {
 	static const uint8_t algorithms[4] = { 7, 8, 6, 5 };
-	struct iscsip_offer ours;
 
-	offer_init(&ours, struct_size, algorithms);
-	prefs_put(&ours.task_reporting, ISCSIP_TASK_REPORTING_FAST_ABORT);
-	prefs_put(&ours.task_reporting, ISCSIP_TASK_REPORTING_RESPONSE_FENCE);
-	prefs_put(&ours.task_reporting, ISCSIP_TASK_REPORTING_RFC3720);
-	ours.iscsi_protocol_level = 2;
-	abi_fill(offer, struct_size, &ours, sizeof ours);
+	offer_init(offer, algorithms);
+	prefs_put(&offer->task_reporting, ISCSIP_TASK_REPORTING_FAST_ABORT);
+	prefs_put(&offer->task_reporting, ISCSIP_TASK_REPORTING_RESPONSE_FENCE);
+	prefs_put(&offer->task_reporting, ISCSIP_TASK_REPORTING_RFC3720);
+	offer->iscsi_protocol_level = 2;
 }
 
 int iscsip__offer_item(const struct iscsip_offer *offer, enum iscsip__key key, const char *item, size_t len)
@@ -334,7 +328,7 @@ int iscsip_offer_check(const struct iscsip_offer *offer, const char **key)
 
 	if (key)
 		*key = NULL;
-	if (offer->struct_size < sizeof *offer)
+	if (offer->struct_size != sizeof *offer)
 		return ISCSIP_EINVAL;
 	for (i = 0; i < ISCSIP__KEY_COUNT && bad == ISCSIP__KEY_COUNT; i++)
 		if (iscsip__key_info((enum iscsip__key)i)->offer_off != ISCSIP__NO_MEMBER &&

@@ -132,8 +132,8 @@ static void start(void)
 	size_t session_len, conn_len, login_len;
 
 	iscsip_config_init(&cfg, sizeof cfg);
-	iscsip_offer_init_initiator(&offer, sizeof offer);
-	iscsip_offer_init_target(&target_offer, sizeof target_offer);
+	iscsip_offer_init_initiator(&offer);
+	iscsip_offer_init_target(&target_offer);
 	host.struct_size = sizeof host;
 	host.random = host_random;
 	cfg.host = &host;

@@ -125,7 +125,7 @@ static void start(const char *keys, size_t len)
 	host->random = host_random;
 	host->crc32c = iscsip_crc32c_choose();
 	iscsip_config_init(&cfg, sizeof cfg);
-	iscsip_offer_init_target(&offer, sizeof offer);
+	iscsip_offer_init_target(&offer);
 	cfg.host = host;
 	cfg.offer = &offer;
 	cfg.limits.max_tx_pdus = 64;

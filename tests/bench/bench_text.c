@@ -112,7 +112,7 @@ static void random_bytes(void *user, uint8_t *dst, size_t len)
 
 static void answer(struct iscsip__login *l, int side)
 {
-	struct iscsip__login_access access = { 1, NULL, NULL, NULL };
+	struct iscsip__login_access access = { .portal_group_tag = 1 };
 	struct iscsip_chap_answer a;
 
 	for (;;) {
@@ -175,8 +175,8 @@ static void login_figures(void)
 {
 	iscsip__login_limits_init(&limits);
 	memory_len = iscsip__login_size(&limits);
-	iscsip_offer_init_initiator(&offers[0], sizeof offers[0]);
-	iscsip_offer_init_target(&offers[1], sizeof offers[1]);
+	iscsip_offer_init_initiator(&offers[0]);
+	iscsip_offer_init_target(&offers[1]);
 	for (int i = 0; i < 2; i++) {
 		memory[i] = malloc(memory_len);
 		setups[i].limits = &limits;

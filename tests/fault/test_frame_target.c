@@ -381,7 +381,7 @@ static void ten_thousand_commands_without_reading_hold_the_connection_and_nothin
 	}
 	while (frame_rig_deliver(r, TO_TARGET))
 		sent++;
-	iscsip_frame_conn_stats(r->t, &st, sizeof st);
+	iscsip_frame_conn_stats(r->t, &st);
 	assert_true(st.rx_frames == 8 + 16 + 1); /* tasks, units, and one that waits */
 	assert_int_equal(iscsip_frame_conn_want(r->t), ISCSIP_WANT_TX);
 	/* another connection notices nothing */

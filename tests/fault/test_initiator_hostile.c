@@ -429,7 +429,7 @@ static void what_comes_after_the_end_of_a_task_is_dropped(void **state)
 	assert_true(it_is_done(&R, &K));
 	assert_int_equal(K.t.result.status, 0);
 	assert_int_equal(area[GUARD], 0xa7);
-	iscsip_session_get_stats(R.s, &st, sizeof st);
+	iscsip_session_get_stats(R.s, &st);
 	assert_int_equal(st.ignored, 9);
 	assert_int_equal(R.err, 0);
 	it_quiet(&R);

@@ -125,7 +125,7 @@ static void data_for_tasks_that_are_gone_is_ignored(void **state)
 	d.itt = 0x12345;
 	peer_send(&r.peer[0], &d, data, 512); /* never heard of */
 	rig_quiet(&r);
-	iscsip_session_get_stats(r.s, &st, sizeof st);
+	iscsip_session_get_stats(r.s, &st);
 	assert_int_equal(st.ignored, 3);
 	rig_alive(&r);
 	rig_close(&r);

@@ -368,7 +368,7 @@ static void a_wrong_header_digest_ends_the_connection(void **state)
 	peer_send(&r.peer[0], &h, NULL, 0);
 	assert_true(iscsip_conn_want(r.conn[0]) & ISCSIP_WANT_CLOSE);
 	assert_int_equal(iscsip_conn_error(r.conn[0])->code, ISCSIP_EDIGEST);
-	iscsip_conn_get_stats(r.conn[0], &st, sizeof st);
+	iscsip_conn_get_stats(r.conn[0], &st);
 	assert_int_equal(st.digest_errors, 1);
 	assert_int_equal(r.execs, 0);
 	rig_close(&r);

@@ -156,8 +156,8 @@ void it_init(struct ini_rig *r)
 {
 	memset(r, 0, sizeof *r);
 	iscsip_config_init(&r->cfg, sizeof r->cfg);
-	iscsip_offer_init_initiator(&r->offer, sizeof r->offer);
-	iscsip_offer_init_target(&r->target_offer, sizeof r->target_offer);
+	iscsip_offer_init_initiator(&r->offer);
+	iscsip_offer_init_target(&r->target_offer);
 	r->offer.header_digest.count = r->offer.data_digest.count = 1;
 	r->offer.header_digest.item[0] = r->offer.data_digest.item[0] = ISCSIP_DIGEST_NONE;
 	r->host.struct_size = sizeof r->host;

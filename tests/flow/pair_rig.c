@@ -457,8 +457,8 @@ void pair_init(struct pair *p, void (*fail)(const char *file, int line, const ch
 		p->disk[i] = (uint8_t)(i * 11u + i / 253u);
 	iscsip_config_init(&p->icfg, sizeof p->icfg);
 	iscsip_config_init(&p->tcfg, sizeof p->tcfg);
-	iscsip_offer_init_initiator(&p->ioffer, sizeof p->ioffer);
-	iscsip_offer_init_target(&p->toffer, sizeof p->toffer);
+	iscsip_offer_init_initiator(&p->ioffer);
+	iscsip_offer_init_target(&p->toffer);
 	p->ioffer.header_digest.count = p->ioffer.data_digest.count = 1;
 	p->ioffer.header_digest.item[0] = p->ioffer.data_digest.item[0] = ISCSIP_DIGEST_NONE;
 	p->ihost.struct_size = p->thost.struct_size = sizeof p->ihost;

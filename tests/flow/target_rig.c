@@ -345,8 +345,10 @@ static void on_cold_reset(void *user, struct iscsip_session *s)
 {
 	struct rig *r = user;
 
-	assert_ptr_equal(s, r->s);
 	r->cold_resets++;
+	inside(r);
+	if (r->on_cold_reset)
+		r->on_cold_reset(r, s);
 }
 
 static const struct iscsip_target_ops target_ops = {
@@ -372,7 +374,7 @@ void rig_init(struct rig *r)
 {
 	memset(r, 0, sizeof *r);
 	iscsip_config_init(&r->cfg, sizeof r->cfg);
-	iscsip_offer_init_target(&r->offer, sizeof r->offer);
+	iscsip_offer_init_target(&r->offer);
 	r->host.struct_size = sizeof r->host;
 	r->host.user = r;
 	r->host.random = host_random;

@@ -75,6 +75,7 @@ struct rig {
 	bool freed;             /* FREE was told */
 	int why;                /* its error code */
 	int logouts, cold_resets;
+	void (*on_cold_reset)(struct rig *r, struct iscsip_session *s);
 	unsigned target_count, portal_count; /* SendTargets */
 	int wakes;
 	struct iscsip_conn *woken; /* the last one */

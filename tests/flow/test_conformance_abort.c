@@ -5,8 +5,11 @@
  */
 #include "flow/target_rig.h"
 
+#include <iscsiproto/registry.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -307,6 +310,100 @@ static void a_cold_reset_is_answered_and_then_every_connection_of_the_session_cl
 	rig_close(&R);
 }
 
+/* --- and the sessions of others (RFC 7143 11.5.1) --- */
+
+static struct rig OTHER;
+static struct iscsip_registry *sessions;
+
+static void reset_others(struct rig *r, struct iscsip_session *s)
+{
+	(void)r;
+	iscsip_registry_reset(sessions, s, 77);
+}
+
+static void enroll(struct rig *r, const char *target)
+{
+	uint16_t tsih;
+
+	(void)strcpy(r->info.target_name, target);
+	assert_int_equal(iscsip_registry_add(sessions, r->s, &r->info, &tsih), ISCSIP_OK);
+}
+
+static void a_cold_reset_ends_the_other_sessions_of_the_target(void **state)
+{
+	static const uint8_t functions[] = { ISCSIP_TMF_TARGET_COLD_RESET, ISCSIP_TMF_TARGET_WARM_RESET,
+					     ISCSIP_TMF_LOGICAL_UNIT_RESET };
+	void *mem = malloc(iscsip_registry_size(3));
+	struct iscsip_pdu h;
+	size_t i;
+	int same;
+
+	(void)state;
+	for (i = 0; i < sizeof functions; i++)
+		for (same = 0; same < 2; same++) {
+			bool ends = functions[i] == ISCSIP_TMF_TARGET_COLD_RESET;
+
+			assert_int_equal(iscsip_registry_init(&sessions, mem, iscsip_registry_size(3), 3, 1), ISCSIP_OK);
+			begin("", 1);
+			rig_init(&OTHER);
+			rig_open(&OTHER, "", 1);
+			R.on_cold_reset = reset_others;
+			enroll(&OTHER, same ? "iqn.2001-04.test:disk" : "iqn.2001-04.test:tape");
+			enroll(&R, "iqn.2001-04.test:disk");
+			h = tmf(functions[i], ISCSIP_TAG_NONE, 0);
+			send(&h);
+			/* it has happened though the answer may never be taken */
+			assert_int_equal(R.cold_resets, ends);
+			assert_int_equal(OTHER.freed, ends && same);
+			assert_int_equal((iscsip_conn_want(OTHER.conn[0]) & ISCSIP_WANT_CLOSE) != 0, ends && same);
+			assert_false(R.freed);
+			rig_expect(&R, ISCSIP_OP_TASK_RESPONSE);
+			assert_int_equal((iscsip_conn_want(R.conn[0]) & ISCSIP_WANT_CLOSE) != 0, ends);
+			rig_close(&R);
+			rig_close(&OTHER);
+		}
+	/* a reset that the device server refuses ends nothing */
+	begin("", 1);
+	R.tmf_response = ISCSIP_TMF_REJECTED;
+	h = tmf(ISCSIP_TMF_TARGET_COLD_RESET, ISCSIP_TAG_NONE, 0);
+	send(&h);
+	rig_expect(&R, ISCSIP_OP_TASK_RESPONSE);
+	assert_int_equal(R.cold_resets, 0);
+	R.manual = false;
+	rig_alive(&R);
+	rig_close(&R);
+	free(mem);
+}
+
+/* The host may go as far as ending the session that the reset came by, or have a connection that is gone by then. */
+static void end_own(struct rig *r, struct iscsip_session *s)
+{
+	(void)r;
+	iscsip_target_session_end(s, 5);
+}
+
+static void a_cold_reset_may_end_its_own_session_and_outlive_its_connection(void **state)
+{
+	struct iscsip_pdu h;
+	int late;
+
+	(void)state;
+	for (late = 0; late < 2; late++) {
+		begin("", 1);
+		R.hold_tmf = late;
+		R.on_cold_reset = late ? NULL : end_own;
+		h = tmf(ISCSIP_TMF_TARGET_COLD_RESET, ISCSIP_TAG_NONE, 0);
+		send(&h);
+		if (late) {
+			rig_drop(&R, 0);
+			assert_int_equal(iscsip_tmf_complete(R.tmf, ISCSIP_TMF_COMPLETE), ISCSIP_OK);
+		}
+		assert_int_equal(R.cold_resets, 1);
+		assert_true(R.freed);
+		rig_close(&R);
+	}
+}
+
 static void an_answer_to_an_abort_waits_for_acknowledgment_on_the_other_connections(void **state)
 {
 	struct iscsip_pdu a, h, ack = { .opcode = ISCSIP_OP_NOP_OUT, .immediate = true, .final = true, .itt = ISCSIP_TAG_NONE };
@@ -463,6 +560,8 @@ int main(void)
 		cmocka_unit_test(task_management_is_not_aborted_and_reassignment_is_not_offered),
 		cmocka_unit_test(the_device_server_decides_and_its_response_is_told_as_it_is),
 		cmocka_unit_test(a_cold_reset_is_answered_and_then_every_connection_of_the_session_closes),
+		cmocka_unit_test(a_cold_reset_ends_the_other_sessions_of_the_target),
+		cmocka_unit_test(a_cold_reset_may_end_its_own_session_and_outlive_its_connection),
 		cmocka_unit_test(an_answer_to_an_abort_waits_for_acknowledgment_on_the_other_connections),
 		cmocka_unit_test(every_answer_goes_over_the_connection_of_its_request),
 		cmocka_unit_test(logout_ends_every_command_whether_its_turn_had_come_or_not),

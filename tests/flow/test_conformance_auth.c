@@ -398,9 +398,9 @@ static void default_offers_hold_no_extension_but_what_everybody_understands(void
 	(void)state;
 	for (role = 0; role < 2; role++) {
 		if (role)
-			iscsip_offer_init_target(&o, sizeof o);
+			iscsip_offer_init_target(&o);
 		else
-			iscsip_offer_init_initiator(&o, sizeof o);
+			iscsip_offer_init_initiator(&o);
 		assert_int_equal(o.auth_methods.count, 1);
 		assert_int_equal(o.auth_methods.item[0], ISCSIP_AUTH_NONE);
 		assert_null(o.auth_extension);
@@ -430,7 +430,7 @@ static void extension_methods_have_names_of_their_own_format(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
-		iscsip_offer_init_initiator(&o, sizeof o);
+		iscsip_offer_init_initiator(&o);
 		o.auth_extension = cases[i].name;
 		o.auth_methods.item[0] = ISCSIP_AUTH_EXTENSION;
 		if ((iscsip_offer_check(&o, &key) == ISCSIP_OK) != cases[i].good)

@@ -291,7 +291,7 @@ static void a_failed_session_is_reinstated_by_tsih_0_and_agrees_anew_on_everythi
 	len = R.got.h.data_len;
 	assert_in_range(len, 100, sizeof first);
 	memcpy(first, R.got.data, len);
-	iscsip_offer_init_target(&R.target_offer, sizeof R.target_offer);
+	iscsip_offer_init_target(&R.target_offer);
 	reconnect();
 	it_login(&R);
 	/* the same ISID, no handle, every key offered again, and what comes of it is all new */
@@ -435,7 +435,7 @@ static void x_node_architecture_changes_nothing_and_comes_once(void **state)
 	}
 	memset(longest, 'a', sizeof longest);
 	longest[256] = 0;
-	iscsip_offer_init_initiator(&o, sizeof o);
+	iscsip_offer_init_initiator(&o);
 	o.node_architecture = longest;
 	assert_int_equal(iscsip_offer_check(&o, NULL), ISCSIP_EINVAL);
 	longest[255] = 0;
@@ -462,7 +462,7 @@ static void obsolete_keys_and_ports_are_not_used(void **state)
 	assert_int_equal(iscsip_address_parse(&a, "192.0.2.1:860", 13), ISCSIP_OK);
 	assert_int_equal(a.port, 860);
 	/* SPKM methods and their keys are known to nobody */
-	iscsip_offer_init_initiator(&o, sizeof o);
+	iscsip_offer_init_initiator(&o);
 	for (i = 0; i < 3; i++)
 		assert_int_equal(iscsip_offer_set(&o, "AuthMethod", methods[i]), ISCSIP_EINVAL);
 	for (i = 0; i < (size_t)ISCSIP__KEY_COUNT; i++)

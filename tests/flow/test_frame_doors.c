@@ -375,7 +375,7 @@ static void no_more_frames_are_made_than_the_list_has_room_for(void **state)
 	for (int i = 0; i < 8; i++)
 		frame_rig_test_unit_ready(r, &x[i]);
 	assert_true(iscsip_frame_conn_tx_next(r->i, list, 6, r->now) > 0);
-	iscsip_frame_conn_stats(r->i, &st, sizeof st);
+	iscsip_frame_conn_stats(r->i, &st);
 	assert_int_equal(st.tx_frames, 3); /* each may have two pieces */
 	frame_rig_run(r);
 	assert_int_equal(r->done, 8);
@@ -403,7 +403,7 @@ static void no_more_than_four_mebibytes_of_a_long_read_are_made_ahead(void **sta
 	assert_int_equal(iscsip_cmd_send_data(frame_rig_find(r, x.id)->cmd, given, PIECES, LEN, true), ISCSIP_OK);
 	frame_rig_complete(frame_rig_find(r, x.id), 0);
 	assert_true(iscsip_frame_conn_tx_next(r->t, list, PIECES, r->now) > 0);
-	iscsip_frame_conn_stats(r->t, &st, sizeof st);
+	iscsip_frame_conn_stats(r->t, &st);
 	assert_int_equal(st.tx_frames, 4); /* bursts of 1 MiB */
 	r->script[0] = 0;
 	frame_rig_complete(frame_rig_find(r, y.id), 0);
@@ -532,8 +532,8 @@ static void the_counters_count_bytes_frames_and_data_through_every_door(void **s
 		r->chunk = 1000;
 		frame_rig_open(r);
 		all_exchanges(r);
-		iscsip_frame_conn_stats(r->t, &t, sizeof t);
-		iscsip_frame_conn_stats(r->i, &i, sizeof i);
+		iscsip_frame_conn_stats(r->t, &t);
+		iscsip_frame_conn_stats(r->i, &i);
 		assert_true(t.rx_bytes == r->record[TO_TARGET].len && t.tx_bytes == r->record[TO_INITIATOR].len);
 		assert_true(i.tx_bytes == t.rx_bytes && i.rx_bytes == t.tx_bytes);
 		assert_true(t.rx_frames == 5 && t.tx_frames == 5 && i.tx_frames == 5 && i.rx_frames == 5);
@@ -552,8 +552,8 @@ static void the_counters_add_up_over_many_transfers(void **state)
 	r->icfg.limits.max_burst = 300;
 	frame_rig_open(r);
 	all_exchanges(r);
-	iscsip_frame_conn_stats(r->t, &t, sizeof t);
-	iscsip_frame_conn_stats(r->i, &i, sizeof i);
+	iscsip_frame_conn_stats(r->t, &t);
+	iscsip_frame_conn_stats(r->i, &i);
 	assert_true(t.in_bytes == 4096 && t.out_bytes == 4096 && i.in_bytes == 4096 && i.out_bytes == 4096);
 	assert_true(i.rx_frames == t.tx_frames && t.rx_frames == i.tx_frames && i.tx_frames > 5 + 12);
 }

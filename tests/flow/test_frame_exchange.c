@@ -545,7 +545,7 @@ static void a_command_beyond_the_limit_is_answered_task_set_full_and_no_exchange
 	assert_true(x[2].result.refused);
 	assert_int_equal(frame_rig_last(r, TO_INITIATOR).responder_id, 0);
 	assert_string_equal(r->log, "exec exec");
-	iscsip_frame_conn_stats(r->t, &st, sizeof st);
+	iscsip_frame_conn_stats(r->t, &st);
 	assert_true(st.refused == 1 && st.exchanges == 2);
 	frame_rig_go(frame_rig_find(r, x[0].id));
 	frame_rig_run(r);

@@ -139,7 +139,7 @@ static void abort_task_goes_by_tag_and_number(void **state)
 	assert_int_equal(abort_one(&r, h.itt, h.scsi_command.cmdsn), ISCSIP_TMF_COMPLETE);
 	peer_send(&r.peer[0], &h, NULL, 0);
 	assert_int_equal(r.execs, 0);
-	iscsip_session_get_stats(r.s, &st, sizeof st);
+	iscsip_session_get_stats(r.s, &st);
 	assert_int_equal(st.ignored, 1);
 	/* the same number is behind the window now (11.6.1 c) */
 	assert_int_equal(abort_one(&r, h.itt, h.scsi_command.cmdsn), ISCSIP_TMF_NO_TASK);

@@ -206,7 +206,7 @@ static void print_others(void)
 
 int main(void)
 {
-	iscsip_offer_init_target(&offer, sizeof offer);
+	iscsip_offer_init_target(&offer);
 	print_profiles();
 	print_costs();
 	print_others();

@@ -62,8 +62,8 @@ struct kit *kit_new(void)
 	side_init(&k->i);
 	side_init(&k->t);
 	k->t.host.random_state = 12345;
-	iscsip_offer_init_initiator(&k->i.host.offer, sizeof k->i.host.offer);
-	iscsip_offer_init_target(&k->t.host.offer, sizeof k->t.host.offer);
+	iscsip_offer_init_initiator(&k->i.host.offer);
+	iscsip_offer_init_target(&k->t.host.offer);
 	k->i.who.initiator_name = KIT_INITIATOR_NAME;
 	k->i.who.target_name = KIT_TARGET_NAME;
 	memcpy(k->i.who.isid, "\x80\x12\x34\x56\x00\x01", 6);

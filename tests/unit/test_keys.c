@@ -21,13 +21,13 @@ static void the_init_functions_make_offers_that_pass_the_check(void **state)
 	const char *key = "?";
 
 	(void)state;
-	iscsip_offer_init_initiator(&offer, sizeof offer);
+	iscsip_offer_init_initiator(&offer);
 	assert_int_equal(iscsip_offer_check(&offer, &key), ISCSIP_OK);
 	assert_null(key);
 	assert_int_equal(offer.max_recv_data_segment_length, 262144);
 	assert_false(offer.initial_r2t);
 	assert_true(offer.immediate_data);
-	iscsip_offer_init_target(&offer, sizeof offer);
+	iscsip_offer_init_target(&offer);
 	assert_int_equal(iscsip_offer_check(&offer, &key), ISCSIP_OK);
 	assert_int_equal(offer.iscsi_protocol_level, 2);
 }
@@ -67,7 +67,7 @@ static void an_offer_is_set_from_text(void **state)
 	struct iscsip_offer o;
 
 	(void)state;
-	iscsip_offer_init_target(&o, sizeof o);
+	iscsip_offer_init_target(&o);
 	assert_int_equal(iscsip_offer_set(&o, "HeaderDigest", "CRC32C,None"), ISCSIP_OK);
 	assert_int_equal(o.header_digest.count, 2);
 	assert_int_equal(o.header_digest.item[0], ISCSIP_DIGEST_CRC32C);
@@ -113,7 +113,7 @@ static void an_offer_is_unchanged_where_the_text_is_wrong(void **state)
 	size_t i;
 
 	(void)state;
-	iscsip_offer_init_target(&o, sizeof o);
+	iscsip_offer_init_target(&o);
 	memcpy(&before, &o, sizeof o);
 	for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		assert_int_equal(iscsip_offer_set(&o, bad[i].key, bad[i].value), bad[i].rc);
@@ -129,7 +129,7 @@ static void the_check_names_the_key_at_fault(void **state)
 	(void)state;
 #define BREAKS(change, name) \
 	do { \
-		iscsip_offer_init_initiator(&o, sizeof o); \
+		iscsip_offer_init_initiator(&o); \
 		change; \
 		assert_int_equal(iscsip_offer_check(&o, &key), ISCSIP_EINVAL); \
 		assert_string_equal(key, name); \
@@ -146,7 +146,7 @@ static void the_check_names_the_key_at_fault(void **state)
 	BREAKS(o.chap_algorithms.item[2] = 5; o.chap_algorithms.item[3] = 5, "CHAP_A");
 	BREAKS(o.node_architecture = "", "X#NodeArchitecture");
 #undef BREAKS
-	iscsip_offer_init_initiator(&o, sizeof o);
+	iscsip_offer_init_initiator(&o);
 	o.struct_size = 8;
 	assert_int_equal(iscsip_offer_check(&o, NULL), ISCSIP_EINVAL);
 }
@@ -166,9 +166,9 @@ static void side_open(struct side *s, bool target, enum iscsip__nego_stage stage
 {
 	memset(s, 0, sizeof *s);
 	if (target)
-		iscsip_offer_init_target(&s->offer, sizeof s->offer);
+		iscsip_offer_init_target(&s->offer);
 	else
-		iscsip_offer_init_initiator(&s->offer, sizeof s->offer);
+		iscsip_offer_init_initiator(&s->offer);
 	iscsip_params_init(&s->p);
 	iscsip__nego_init(&s->n, target, &s->offer, &s->p);
 	iscsip__nego_enter(&s->n, stage);

@@ -890,7 +890,7 @@ static void the_host_may_refuse_between_requests(void **state)
 static void answers_that_were_not_asked_for_are_refused(void **state)
 {
 	struct script s = open_script();
-	struct iscsip__login_access access = { 0, NULL, NULL, NULL };
+	struct iscsip__login_access access = { 0, NULL, NULL, NULL, 0 };
 	struct iscsip_chap_answer chap;
 	struct iscsip_auth_answer auth;
 

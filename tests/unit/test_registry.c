@@ -107,6 +107,37 @@ static void a_handle_of_another_nexus_finds_nothing(void **state)
 	free(mem);
 }
 
+/* RFC 7143 7.4.2.1: each portal has its own, however many are of one group; and none is another type's. */
+static void unnamed_discovery_sessions_are_told_apart_by_their_portal(void **state)
+{
+	struct iscsip_login_info info = nexus(0), other;
+	struct iscsip_registry *r;
+	uint16_t tsih[2];
+	void *mem;
+
+	(void)state;
+	r = make(&mem, 4);
+	info.target_name[0] = '\0';
+	info.session_type = ISCSIP_SESSION_DISCOVERY;
+	info.portal = 1;
+	other = info;
+	other.portal = 2;
+	assert_int_equal(iscsip_registry_add(r, session(0), &info, &tsih[0]), ISCSIP_OK);
+	assert_null(iscsip_registry_find_nexus(r, &other));
+	assert_int_equal(iscsip_registry_add(r, session(1), &other, &tsih[1]), ISCSIP_OK);
+	info.portal_group_tag = 9; /* is not looked at */
+	assert_ptr_equal(iscsip_registry_find_nexus(r, &info), session(0));
+	assert_ptr_equal(iscsip_registry_find_nexus(r, &other), session(1));
+	other = nexus(0);
+	other.portal = 1;
+	assert_null(iscsip_registry_find_nexus(r, &other));
+	/* with a name it is the group that counts, whatever portal of it */
+	assert_int_equal(iscsip_registry_add(r, session(2), &other, &tsih[0]), ISCSIP_OK);
+	other.portal = 2;
+	assert_ptr_equal(iscsip_registry_find_nexus(r, &other), session(2));
+	free(mem);
+}
+
 static void a_full_registry_takes_no_more_and_handles_come_round_late(void **state)
 {
 	struct iscsip_login_info info = nexus(0), second = nexus(1);
@@ -150,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_session_is_found_by_its_handle_and_by_its_nexus),
 		cmocka_unit_test(a_handle_of_another_nexus_finds_nothing),
+		cmocka_unit_test(unnamed_discovery_sessions_are_told_apart_by_their_portal),
 		cmocka_unit_test(a_full_registry_takes_no_more_and_handles_come_round_late),
 		cmocka_unit_test(bad_sizes_are_refused),
 	};
