@@ -84,7 +84,7 @@ void iscsip__disk_submit(struct disk_req *r, struct disk_lun *lun, uint8_t op, u
 	door_set(r, lun, op, off, len, vec, cnt, flags);
 	if (lun->late && door_shut(r, step, submit_again))
 		return;
-	if (!iscsip__disk_sync_begin(r, lun)) {
+	if (op != ISCSIP_STORAGE_READ && !iscsip__disk_sync_begin(r, lun)) {
 		iscsip__disk_at_once(r, DISK_FAILED, step);
 		return;
 	}

@@ -151,12 +151,12 @@ void iscsip__disk_drive(struct disk_req *r)
 	r->flags |= RQ_DRIVING | RQ_READY;
 	while (r->flags & RQ_READY && r->step) {
 		r->flags &= ~(uint32_t)RQ_READY;
-		if (r->flags & RQ_ABORTED)
-			iscsip__disk_finish(r, ISCSIP_STATUS_TASK_ABORTED, 0);
-		else if (r->flags & RQ_LOST)
-			iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_LUN_NOT_SUPPORTED);
-		else
+		if (!(r->flags & (RQ_ABORTED | RQ_LOST)))
 			r->step(r);
+		else if (r->flags & RQ_ABORTED)
+			iscsip__disk_finish(r, ISCSIP_STATUS_TASK_ABORTED, 0);
+		else
+			iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_LUN_NOT_SUPPORTED);
 	}
 	r->flags &= ~(uint32_t)RQ_DRIVING;
 	if (r->flags & RQ_RELEASE)

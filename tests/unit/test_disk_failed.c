@@ -285,6 +285,78 @@ static void flushes_that_are_out_together_and_end_well_are_good(void **state)
 	rig_free(r);
 }
 
+/* What another unit's storage has to say is no matter of this one. */
+static void a_flush_does_not_wait_for_those_of_other_units(void **state)
+{
+	static const uint8_t sync10[10] = { 0x35 };
+	struct iscsip_disk_lun_config two = { .blocks = 64 };
+	struct rig *r = rig_new(RIG_DEFERRED, 0);
+	struct rig_cmd *here, *there;
+
+	(void)state;
+	assert_int_equal(rig_add_unit(r, 1, RIG_DEFERRED, &two), ISCSIP_OK);
+	rig_clear_attention(r);
+	there = rig_begin(r, 0, 1, sync10, 10, NULL, 0, 0, 1, false);
+	here = rig_begin(r, 0, 0, sync10, 10, NULL, 0, 0, 1, false);
+	rig_begin(r, 1, 0, sync10, 10, NULL, 0, 0, 1, false);
+	assert_int_equal(r->pending_cnt, 3);
+	rig_storage_end(r, 1, ISCSIP_STORAGE_OK);
+	assert_false(here->completed);
+	rig_storage_end(r, 1, ISCSIP_STORAGE_OK);
+	assert_int_equal(here->completions, 1);
+	assert_false(there->completed);
+	rig_pump(r);
+	assert_good(there);
+	rig_free(r);
+}
+
+/* Nobody got the status of the flush that failed: its own nexus has to be told as well. */
+static void the_nexus_of_an_aborted_flush_is_told_too(void **state)
+{
+	static const uint8_t sync10[10] = { 0x35 };
+	struct rig *r = rig_new(RIG_DEFERRED, 0);
+	struct rig_cmd *c = rig_begin(r, 0, 0, sync10, 10, NULL, 0, 0, 1, false);
+
+	(void)state;
+	rig_abort(c);
+	rig_storage_end(r, 0, ISCSIP_STORAGE_IO_ERROR);
+	rig_pump(r);
+	assert_true(rig_tur(r, 0)->sense.deferred);
+	assert_true(rig_tur(r, 1)->sense.deferred);
+	assert_failed(sync_cache(r, 0));
+	rig_free(r);
+}
+
+/* Long work that has come some way when the unit fails goes no further, in memory that is named as well. */
+static void long_work_stops_where_the_unit_failed(void **state)
+{
+	static const enum rig_backing kinds[] = { RIG_SYNC, RIG_CACHED };
+	uint8_t same[10] = { 0x41, 0, 0, 0, 0, 0, 0, 0x20, 0 }, block[512];
+	struct iscsip_disk_lun_config lun = { .blocks = 8192 };
+	struct iscsip_disk_config cfg;
+	int k;
+
+	(void)state;
+	memset(block, 7, sizeof block);
+	iscsip_disk_config_init(&cfg, sizeof cfg);
+	for (k = 0; k < 2; k++) {
+		struct rig *r = rig_new_with(kinds[k], &lun, &cfg);
+		struct rig_cmd *c;
+
+		r->no_work = true;
+		c = rig_begin(r, 0, 0, same, 10, block, 512, 0, 1, false);
+		rig_pump(r);
+		assert_false(c->completed);
+		assert_int_equal(r->unit[0].bytes[0], 7);
+		assert_int_equal(iscsip_disk_lun_set_failed(r->disk, 0, true), ISCSIP_OK);
+		r->no_work = false;
+		rig_pump(r);
+		assert_failed(c);
+		assert_int_equal(r->unit[0].bytes[8191 * 512], 0);
+		rig_free(r);
+	}
+}
+
 /* Its data landed in the medium before its turn, and then the unit failed: it was let in, but is not told GOOD. */
 static void a_write_that_has_landed_already_is_not_told_good(void **state)
 {
@@ -313,6 +385,9 @@ int main(void)
 		cmocka_unit_test(commands_under_way_are_not_told_good_after_the_failure),
 		cmocka_unit_test(flushes_that_are_out_together_fail_together),
 		cmocka_unit_test(flushes_that_are_out_together_and_end_well_are_good),
+		cmocka_unit_test(a_flush_does_not_wait_for_those_of_other_units),
+		cmocka_unit_test(the_nexus_of_an_aborted_flush_is_told_too),
+		cmocka_unit_test(long_work_stops_where_the_unit_failed),
 		cmocka_unit_test(a_write_that_has_landed_already_is_not_told_good),
 	};
 

@@ -38,6 +38,7 @@ static void a_unit_that_has_the_name_of_another_is_not_added(void **state)
 		{ { .serial = NULL }, { .serial = NULL }, ISCSIP_OK },
 		{ { .serial = "SAME", .naa = naa_a }, { .serial = "SAME", .naa = naa_b }, ISCSIP_EEXIST },
 		{ { .serial = "SAME", .naa = naa_a }, { .serial = "SAME", .naa = naa_b, .product = "OTHER" }, ISCSIP_OK },
+		{ { .serial = "SAME", .naa = naa_a }, { .serial = "SAME", .naa = naa_b, .vendor = "OTHER" }, ISCSIP_OK },
 		{ { .serial = "A", .naa = naa_a }, { .serial = "B", .naa = naa_a }, ISCSIP_EEXIST },
 		{ { .serial = "A", .naa = naa_a }, { .serial = "B", .naa = naa_b }, ISCSIP_OK },
 		{ { .designators = eui, .designators_len = 12 }, { .designators = eui, .designators_len = 12 }, ISCSIP_EEXIST },
@@ -80,6 +81,24 @@ static void a_designator_of_the_host_may_not_be_that_of_another_unit(void **stat
 		assert_int_equal(add(r, 2, first ? plain : host), ISCSIP_EEXIST);
 		rig_free(r);
 	}
+}
+
+/* A unit that was removed and still waits for its storage has given its name free. */
+static void the_name_of_a_unit_that_is_going_is_free(void **state)
+{
+	struct iscsip_disk_lun_config named = { .serial = "SAME" };
+	struct rig *r = rig_new(RIG_DEFERRED, 0);
+	static const uint8_t sync10[10] = { 0x35 };
+
+	(void)state;
+	named.blocks = 64;
+	assert_int_equal(rig_add_unit(r, 1, RIG_DEFERRED, &named), ISCSIP_OK);
+	rig_clear_attention(r);
+	rig_begin(r, 0, 1, sync10, 10, NULL, 0, 0, 1, false);
+	assert_int_equal(iscsip_disk_lun_remove(r->disk, 1), ISCSIP_OK);
+	assert_int_equal(add(r, 2, named), ISCSIP_OK);
+	rig_pump(r);
+	rig_free(r);
 }
 
 /* A name that is not anybody's alone names nobody to a copy. */
@@ -218,6 +237,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_unit_that_has_the_name_of_another_is_not_added),
 		cmocka_unit_test(a_designator_of_the_host_may_not_be_that_of_another_unit),
+		cmocka_unit_test(the_name_of_a_unit_that_is_going_is_free),
 		cmocka_unit_test(a_copy_descriptor_that_fits_two_units_fails),
 		cmocka_unit_test(the_vendor_is_this_project_and_nobody_else),
 		cmocka_unit_test(the_lun_in_the_cdb_is_taken_where_the_host_allows_it_and_it_is_the_right_one),

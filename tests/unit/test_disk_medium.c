@@ -104,6 +104,8 @@ static void verify_wants_the_data_that_its_cdb_says(void **state)
 	assert_check(rw16(r, 0x8f, 0x02, 0, 2, data, 512), 5, ISCSIP_ASC_INVALID_FIELD_IN_UNIT);
 	assert_check(rw16(r, 0x8f, 0x02, 0, 1, data, 1024), 5, ISCSIP_ASC_INVALID_FIELD_IN_UNIT);
 	assert_good(rw16(r, 0x8f, 0x02, 0, 0, NULL, 0));
+	/* more than all buffers hold is refused, and not BUSY for ever */
+	assert_cdb_field(rw16(r, 0x8f, 0x02, 0, 2048, data, 1024), 10);
 	rig_free(r);
 }
 
@@ -312,6 +314,10 @@ static void write_same_unmaps_zeroes_but_never_loses_a_pattern(void **state)
 		/* ANCHOR without UNMAP, and where it is not offered */
 		assert_cdb_field(rw16(r, 0x93, 0x10, 0, 1, zero, 512), 1);
 		assert_cdb_field(rw16(r, 0x93, 0x18, 0, 1, zero, 512), 1);
+		rig_free(r);
+		r = rig_new(b, ISCSIP_LUN_THIN | ISCSIP_LUN_ANCHOR);
+		assert_cdb_field(rw16(r, 0x93, 0x10, 0, 1, zero, 512), 1);
+		assert_good(rw16(r, 0x93, 0x18, 0, 1, zero, 512));
 		rig_free(r);
 		r = rig_new(b, 0);
 		assert_cdb_field(rw16(r, 0x93, 0x08, 0, 1, zero, 512), 1);

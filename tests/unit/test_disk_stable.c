@@ -231,6 +231,22 @@ static void a_copy_follows_the_cache_of_the_unit_that_it_writes_to(void **state)
 	}
 }
 
+/* Onto a unit that has lost writes nothing is copied, and nothing is read for it. */
+static void nothing_is_copied_onto_a_unit_that_is_failed(void **state)
+{
+	struct disk_op op = *iscsip__disk_find_op((const uint8_t[]){ 0x83, 0 });
+	struct rig *r = two_units(RIG_SYNC);
+	struct asked a;
+
+	(void)state;
+	assert_true(ask(r, &a, &op, 1));
+	assert_int_equal(iscsip_disk_lun_set_failed(r->disk, 1, true), ISCSIP_OK);
+	r->unit[0].reads = 0;
+	assert_check(rig_run(r, 0, 0, a.cdb, 16, a.data, a.len, 0), ISCSIP_SENSE_COPY_ABORTED, ISCSIP_ASC_THIRD_PARTY_FAILURE);
+	assert_int_equal(r->unit[0].reads, 0);
+	rig_free(r);
+}
+
 static bool has_fua(const struct disk_op *op)
 {
 	return op->len != 6 && op->usage[1] & ISCSIP_CDB_FUA && op->flags & OP_RANGE && op->flags & OP_WRITE &&
@@ -355,6 +371,8 @@ static void a_cache_that_cannot_be_made_stable_stays_in_use(void **state)
 	assert_false(r->disk->luns[0].mode.d_sense); /* what failed has changed nothing */
 	assert_int_equal(rig_tur(r, 1)->status, ISCSIP_STATUS_GOOD);
 	r->unit[0].fail = 0;
+	assert_good(rig_write(r, 0, 0, 1, 1));
+	assert_int_equal(rig_unstable(r, 0), 512); /* and it is used */
 	assert_good(rig_run(r, 0, 0, control, 6, list, 36, 0));
 	assert_false(r->disk->luns[0].mode.wce);
 	assert_true(r->disk->luns[0].mode.d_sense);
@@ -426,6 +444,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(with_wce_0_nothing_that_is_answered_is_volatile),
 		cmocka_unit_test(a_copy_follows_the_cache_of_the_unit_that_it_writes_to),
+		cmocka_unit_test(nothing_is_copied_onto_a_unit_that_is_failed),
 		cmocka_unit_test(with_fua_nothing_that_is_answered_is_volatile),
 		cmocka_unit_test(what_asks_for_no_stability_costs_no_flush),
 		cmocka_unit_test(what_is_read_from_the_medium_was_put_there_first),
