@@ -304,7 +304,7 @@ static bool holder_valid(unsigned type, unsigned holder, unsigned count)
 {
 	if (type == 0)
 		return holder == 0;
-	if (!(0x1ea >> type & 1) || type > 8)
+	if (type > 8 || !(0x1ea >> type & 1))
 		return false;
 	return type >= 7 ? holder == 0 && count > 0 : holder > 0 && holder <= count;
 }
