@@ -92,6 +92,7 @@ LIB_SRCS := \
 	lib/target/target_async.c \
 	lib/target/target_cmd.c \
 	lib/target/target_conn.c \
+	lib/target/target_hurry.c \
 	lib/target/target_in.c \
 	lib/target/target_login.c \
 	lib/target/target_logout.c \

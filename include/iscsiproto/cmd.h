@@ -44,6 +44,12 @@ enum iscsip_task_attr {
 #define ISCSIP_CMD_OUT 0x02u       /**< The initiator will send data out (`out_len` may still be 0). */
 #define ISCSIP_CMD_IMMEDIATE 0x04u /**< Marked for immediate delivery. */
 #define ISCSIP_CMD_ABORTED 0x08u   /**< Aborted: complete it, its status goes nowhere. */
+/**
+ * Its data must be held aside from what others see: data-out comes under a digest that is judged when it has landed, or
+ * before the command's turn (then the bit is gone in `exec`), so the memory named for it must not be the medium; data-in
+ * goes out under a digest, so it must not change before `sent` or `free`.
+ */
+#define ISCSIP_CMD_ASIDE 0x10u
 
 struct iscsip_cmd_port;
 
@@ -62,6 +68,8 @@ struct iscsip_cmd {
 	uint8_t flags;       /**< ISCSIP_CMD_ bits. */
 	uint32_t out_len;    /**< Bytes that the initiator means to send. */
 	uint32_t in_len;     /**< Bytes that the initiator has room for. */
+	uint32_t unasked;    /**< Of `out_len`, the first bytes that come without being asked for; 0: none, so that a buffer
+	                          may as well be named in `exec`. */
 	uint32_t tag;        /**< Initiator task tag, or originator exchange id. */
 };
 
@@ -221,6 +229,17 @@ struct iscsip_device_ops {
  * @retval ISCSIP_OK marked. @retval ISCSIP_ESTATE completed or aborted already.
  */
 ISCSIP_API int iscsip_cmd_abort(struct iscsip_cmd *cmd);
+
+/**
+ * @brief The device server says that others wait for the transfer of a command's data, or for its memory.
+ *
+ * From now on the transport gives that transfer a limit (`hurry_ms` of its configuration): while data is on its way for the
+ * command and no byte moves for that long, or after four times that in all (after that alone, if the command is aborted), the
+ * connection ends, which aborts the command. Time that the device server itself takes does not count. Where it was said
+ * before this does nothing.
+ * @param[in,out] cmd a command after `place` or `exec` and before `free`, in whatever state.
+ */
+ISCSIP_API void iscsip_cmd_hurry(struct iscsip_cmd *cmd);
 
 #ifdef __cplusplus
 }

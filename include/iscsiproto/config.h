@@ -116,6 +116,8 @@ struct iscsip_config {
 	uint32_t logout_timeout_ms;      /**< Wait for the peer's part of a logout, or of an abort, and for the transport to take what
 	                                      is pending when a connection is over. 0: for none of it, but an initiator waits for
 	                                      the answer to its logout, and a target for answers to R2Ts. Default 5000. */
+	uint32_t hurry_ms;               /**< Target: how long a transfer that others wait for may stand still; see iscsip_cmd_hurry().
+	                                      0: for ever. Default 4000. */
 	uint32_t initial_cmdsn;          /**< Initiator: first CmdSN of a session. Default 1. */
 	uint32_t initial_statsn;         /**< Target: first StatSN of a connection. Default 1. */
 };

@@ -30,6 +30,12 @@ int iscsip_cmd_abort(struct iscsip_cmd *cmd)
 	return cmd->port->abort(cmd);
 }
 
+void iscsip_cmd_hurry(struct iscsip_cmd *cmd)
+{
+	if (cmd->port->hurry)
+		cmd->port->hurry(cmd);
+}
+
 int iscsip_tmf_complete(struct iscsip_tmf *tmf, uint8_t response)
 {
 	return tmf->port->tmf_complete(tmf, response);

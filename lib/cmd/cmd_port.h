@@ -15,6 +15,7 @@ struct iscsip_cmd_port {
 	int (*send_data)(struct iscsip_cmd *cmd, const struct iscsip_vec *vec, int cnt, uint32_t len, bool last);
 	int (*complete)(struct iscsip_cmd *cmd, const struct iscsip_cmd_status *st);
 	int (*abort)(struct iscsip_cmd *cmd);
+	void (*hurry)(struct iscsip_cmd *cmd); /* NULL: it has limits of its own */
 	int (*tmf_complete)(struct iscsip_tmf *tmf, uint8_t response); /* NULL where the protocol has no task management */
 };
 

@@ -33,6 +33,7 @@ void iscsip_config_init(struct iscsip_config *cfg, size_t struct_size)
 	c.nop_timeout_ms = 5000;
 	c.request_timeout_ms = 30000;
 	c.logout_timeout_ms = 5000;
+	c.hurry_ms = 4000;
 	c.initial_cmdsn = 1;
 	c.initial_statsn = 1;
 	abi_fill(cfg, struct_size, &c, sizeof c);

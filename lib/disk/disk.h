@@ -79,6 +79,7 @@ enum disk_op_flag {
 	OP_FUA = 0x1000,       /* byte 1 has FUA */
 	OP_KEEPS = 0x2000,     /* only where the host can keep that it has begun */
 	OP_PROTECT = 0x4000,   /* bits 7 to 5 of byte 1 are about protection information */
+	OP_SHUTS = 0x8000,     /* may shut the unit to others: not while their data is landing before their turn */
 	OP_CONDITIONS = OP_THIN | OP_ERASE | OP_STPG | OP_KEEPS
 };
 
@@ -221,6 +222,7 @@ enum disk_req_flag {
 	RQ_WAIT_CHANGE = 0x40000, /* waits until no change of its unit's state is under way */
 	RQ_LOST = 0x80000,   /* its unit was removed: it ends with LOGICAL UNIT NOT SUPPORTED */
 	RQ_LATE = 0x100000,  /* aborted, and may still change the medium: stands in late_lun->late */
+	RQ_HURRIED = 0x400000, /* its transport was told that others wait */
 	RQ_WAIT_LATE = 0x200000, /* waits at the storage's door for one of these */
 	RQ_UNSTABLE = 0x1000000 /* a loss of power would take what it wrote */
 };
@@ -261,7 +263,7 @@ struct disk_req {
 	/* these are written before they are read */
 	uint8_t state;
 	uint8_t attr;
-	uint8_t barrier;  /* counted in lun->barriers */
+	uint8_t barrier;  /* counted in lun->barriers: ordered, head of queue, or OP_SHUTS */
 	uint8_t atomic;   /* counted in lun->atomics */
 	bool want_scratch;
 	uint32_t need;    /* buffers that it waits for */
@@ -319,7 +321,7 @@ struct disk_lun {
 	uint32_t number;
 	struct disk_req *head, *tail; /* every request of the unit that is not free */
 	uint32_t open;      /* how many */
-	uint32_t barriers;  /* ordered and head of queue, from place or exec to the end */
+	uint32_t barriers;  /* ordered, head of queue, and what shuts others out, from place or exec to the end */
 	uint32_t atomics;   /* atomic ones, likewise */
 	uint32_t dormant;
 	uint32_t foreign;   /* writes at work for commands of other units (EXTENDED COPY) */
@@ -585,6 +587,7 @@ void iscsip__disk_tickets_settle(struct iscsip_disk *d);
 void iscsip__disk_lun_check_gone(struct disk_lun *lun);
 void iscsip__disk_meet(struct disk_lun *lun, struct disk_slot *slot);
 bool iscsip__disk_lun_stuck(const struct disk_lun *lun);
+void iscsip__disk_lun_hurry(const struct disk_lun *lun);
 void iscsip__disk_lun_reset(struct disk_lun *lun);
 void iscsip__disk_nexus_lost(struct disk_slot *slot);
 void iscsip__disk_tmf(void *user, struct iscsip_tmf *tmf);
@@ -620,6 +623,21 @@ static inline struct disk_slot *disk_limbo(const struct iscsip_disk *d)
 static inline uint64_t disk_bytes(const struct disk_lun *lun, uint64_t blocks)
 {
 	return blocks << lun->shift;
+}
+
+/* Others wait for it: whatever its transport has to do for it gets a limit. */
+static inline void disk_hurry(struct disk_req *r)
+{
+	if (r->flags & (RQ_HURRIED | RQ_JOB))
+		return;
+	r->flags |= RQ_HURRIED;
+	iscsip_cmd_hurry(r->cmd);
+}
+
+/* Whether its data may not lie in the medium, or be sent from there. */
+static inline bool disk_aside(const struct disk_req *r)
+{
+	return (r->cmd->flags & ISCSIP_CMD_ASIDE) != 0;
 }
 
 static inline bool disk_gone(const struct disk_req *r)

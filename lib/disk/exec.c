@@ -5,9 +5,10 @@
  * `place` makes the record of a command with data-out and names its memory where that can be done before its turn: a WRITE
  * to a unit where nothing is unusual gets the memory of the medium itself, and its checks have then been made (what
  * arrives later, a reservation say, applies to commands received after it: SPC-4 5.7.1). Everything else gets buffers of
- * the disk, and its checks in its turn. A unit with persistent registrations never lets data land in the medium before
- * a command's turn: a fenced initiator's last packet must not get through. `exec` takes the record, or makes it, and starts
- * the command unless the task set holds it back.
+ * the disk, and its checks in its turn: data that has to lie aside too (ISCSIP_CMD_ASIDE). A unit with persistent
+ * registrations never lets data land in the medium before a command's turn: a fenced initiator's last packet must not get
+ * through; and what shuts a unit waits for data that is landing there (order.c), so that checks that were made at `place`
+ * hold in `exec`. `exec` takes the record, or makes it, and starts the command unless the task set holds it back.
  */
 #include "disk/disk.h"
 
@@ -48,6 +49,9 @@ static int exec_place(void *user, struct iscsip_cmd *cmd)
 	if (r->op->place == PLACE_NONE || !disk_op_offered(r->lun, r->op))
 		return ISCSIP_OK;
 	if (r->op->place == PLACE_MEDIUM && place_on_medium(r))
+		return ISCSIP_OK;
+	/* one that waits for its turn holds no memory for data that nobody sends before it is asked for */
+	if (disk_aside(r) && cmd->unasked == 0)
 		return ISCSIP_OK;
 	/* where this fails the data is dropped, and exec asks for it again or answers BUSY */
 	if (iscsip__disk_out_fits(r, cmd->out_len))
@@ -101,7 +105,7 @@ static void exec_exec(void *user, struct iscsip_cmd *cmd)
 	}
 	/* an ACA is among the reasons to look at the task set */
 	if (!r->lun || !((r->lun->order != 0) | (r->attr > ISCSIP_ATTR_HEAD_OF_QUEUE)) ||
-	    (iscsip__disk_aca_check(r) && iscsip__disk_order_start(r)))
+	    ((r->flags & RQ_CHECKED || iscsip__disk_aca_check(r)) && iscsip__disk_order_start(r)))
 		iscsip__disk_run(r);
 	if (d->kick)
 		iscsip__disk_settle(d);

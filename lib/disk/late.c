@@ -108,6 +108,7 @@ bool iscsip__disk_late_holds(struct disk_req *r, const struct disk_lun *lun, uin
 	r->step = again;
 	r->late_for = q;
 	r->flags |= RQ_WAIT_LATE;
+	disk_hurry(q);
 	append(&q->late_head, &q->late_tail, r);
 	return true;
 }

@@ -283,6 +283,7 @@ static void lun_end_all(struct disk_lun *lun)
 		bool ends = (r->state == REQ_RUN || r->state == REQ_DORMANT) && !(r->flags & (RQ_ABORTED | RQ_LOST));
 
 		next = r->next;
+		disk_hurry(r); /* the unit is not gone before its last data is */
 		r->flags &= ~(uint32_t)RQ_CHECKED; /* one that comes to its turn later is told as well */
 		if (!ends)
 			continue;
@@ -354,6 +355,7 @@ int iscsip_disk_lun_state_apply(struct iscsip_disk *d, uint32_t number, const vo
 		return ISCSIP_DONE;
 	if (!ticket)
 		return ISCSIP_OK;
+	iscsip__disk_lun_hurry(lun);
 	ticket->priv[0] = d->tickets;
 	ticket->priv[1] = lun;
 	ticket->lun = number;

@@ -145,7 +145,7 @@ bool iscsip__disk_pin_out(struct disk_req *r, uint64_t off, uint32_t len)
 	struct disk_lun *lun = r->lun;
 	int n;
 
-	if (!lun->ops->pin || (lun->late && iscsip__disk_late_over(r, lun, off, len)))
+	if (!lun->ops->pin || disk_aside(r) || (lun->late && iscsip__disk_late_over(r, lun, off, len)))
 		return false;
 	n = lun->ops->pin(lun->user, off, len, true, r->vec, r->disk->cfg.max_pieces);
 	if (n <= 0)

@@ -8,8 +8,13 @@
  * ones wait for it. A command touches blocks from the moment when its data may land in them or is sent from them: with
  * memory of the medium that is from `place` to `free`, else while it runs.
  *
+ * What may shut the unit to others (a reservation, write protection, an eject) waits until no data lands in the medium before
+ * its command's turn: those were let in, and what they have written stands before it.
+ *
  * A command whose data has landed in the medium already (RQ_PINNED) never waits: it was let in when nothing stood
- * against it. So whoever waits, waits for commands that need nothing but storage and transport to end.
+ * against it. So whoever waits, waits for commands that need nothing but storage and transport to end; storage answers, and
+ * the transport is told to hurry (iscsip_cmd_hurry()), so that an initiator which takes no data, or sends none, holds up
+ * others for some seconds and no longer.
  *
  * An aborted command is out of the task set at once, whatever still works for it: what that may change is kept in
  * order by the storage's door (late.c).
@@ -41,13 +46,18 @@ static void list_remove(struct disk_lun *lun, struct disk_req *r)
 		lun->tail = r->prev;
 }
 
+static bool order_shuts(const struct disk_req *r)
+{
+	return r->op && r->op->flags & OP_SHUTS;
+}
+
 void iscsip__disk_order_enter(struct disk_req *r)
 {
 	struct disk_lun *lun = r->lun;
 
 	list_append(lun, r);
 	lun->open++;
-	r->barrier = r->attr == ISCSIP_ATTR_ORDERED || r->attr == ISCSIP_ATTR_HEAD_OF_QUEUE;
+	r->barrier = r->attr == ISCSIP_ATTR_ORDERED || r->attr == ISCSIP_ATTR_HEAD_OF_QUEUE || order_shuts(r);
 	r->atomic = r->op && r->op->flags & OP_ATOMIC;
 	if (!(r->barrier | r->atomic))
 		return;
@@ -115,6 +125,8 @@ static bool order_holds(struct disk_req *q, struct disk_req *r, bool older)
 
 	if (disk_gone(q))
 		return false;
+	if (order_shuts(r) && q->state == REQ_PLACED && q->flags & RQ_PINNED)
+		return true;
 	if (order_live(q)) {
 		if (r->attr == ISCSIP_ATTR_ORDERED && older)
 			return true;
@@ -133,20 +145,21 @@ static bool order_holds(struct disk_req *q, struct disk_req *r, bool older)
 
 static bool order_held(struct disk_req *r)
 {
+	bool older = true, held = r->atomic && r->lun->foreign;
 	struct disk_req *q;
-	bool older = true;
 
 	if (r->flags & RQ_PINNED)
 		return false;
-	if (r->atomic && r->lun->foreign)
-		return true;
+	/* all that hold it back are told: they hurry side by side, and not one after the other */
 	for (q = r->lun->head; q; q = q->next) {
-		if (q == r)
+		if (q == r) {
 			older = false;
-		else if (order_holds(q, r, older))
-			return true;
+		} else if (order_holds(q, r, older)) {
+			disk_hurry(q);
+			held = true;
+		}
 	}
-	return false;
+	return held;
 }
 
 /* Whether a command may run now. Else it is dormant. */
@@ -157,8 +170,14 @@ bool iscsip__disk_order_start(struct disk_req *r)
 	/* its place in the order is that of `exec`, not of `place` */
 	list_remove(lun, r);
 	list_append(lun, r);
-	if (!order_held(r) && !(lun->aca && r->attr != ISCSIP_ATTR_ACA && r->flags & RQ_GO))
+	if (r->flags & RQ_PINNED && lun->dormant)
+		iscsip__disk_order_kick(lun); /* its data has landed before its turn, and its turn is now */
+	if (!order_held(r) && !(lun->aca && r->attr != ISCSIP_ATTR_ACA && r->flags & RQ_GO)) {
+		/* one that overtakes those that wait holds them back as well */
+		if (r->attr == ISCSIP_ATTR_HEAD_OF_QUEUE && lun->dormant)
+			disk_hurry(r);
 		return true;
+	}
 	r->state = REQ_DORMANT;
 	lun->dormant++;
 	return false;
@@ -191,7 +210,7 @@ static bool order_may_go(struct disk_lun *lun, struct disk_req *r, const struct 
 		return false;
 	if (r->attr <= ISCSIP_ATTR_SIMPLE && (met->ordered || met->head))
 		return false;
-	return lun->atomics == 0 || !order_held(r);
+	return (lun->atomics == 0 && !order_shuts(r)) || !order_held(r);
 }
 
 /*
@@ -221,6 +240,8 @@ void iscsip__disk_order_run(struct disk_lun *lun)
 	}
 	while ((r = first) != NULL) {
 		first = r->wait_next;
+		if (lun->dormant)
+			disk_hurry(r);
 		r->flags &= ~(uint32_t)RQ_GO;
 		iscsip__disk_run(r);
 	}
@@ -238,8 +259,10 @@ bool iscsip__disk_foreign_enter(struct disk_lun *lun, uint64_t off, uint64_t len
 	for (q = lun->head; q && lun->atomics; q = q->next) {
 		if (!q->atomic || q->state != REQ_RUN || !order_range(q, &first, &count))
 			continue;
-		if (lba <= first ? first - lba < blocks : lba - first < count)
+		if (lba <= first ? first - lba < blocks : lba - first < count) {
+			disk_hurry(q);
 			return false;
+		}
 	}
 	lun->foreign++;
 	lun->order++;

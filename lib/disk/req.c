@@ -295,6 +295,7 @@ void iscsip__disk_wait_quiet(struct disk_req *r, disk_step *step)
 {
 	r->step = step;
 	r->flags |= RQ_WAITING | RQ_WAIT_QUIET;
+	iscsip__disk_lun_hurry(r->lun);
 	r->disk->quiet_waiters++;
 }
 

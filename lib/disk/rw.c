@@ -4,9 +4,10 @@
  *
  * READ goes in pieces: what the storage names in its memory is sent from there, what it does not is read into buffers of
  * the disk, as many as are free; the next piece is begun when the one before has been sent. With a disk in memory there
- * is one piece and no wait. WRITE has its memory from `place`, or names it here: the medium's own, or buffers that are
- * written once all bytes are in. What is written are the bytes that both the CDB and the initiator's expected length
- * cover, to the last.
+ * is one piece and no wait. Data that goes out under a digest is copied into buffers first, because the digest would be
+ * wrong as soon as somebody writes those blocks. WRITE has its memory from `place`, or names it here: the medium's own,
+ * or buffers that are written once all bytes are in. What is written are the bytes that both the CDB and the initiator's
+ * expected length cover, to the last.
  */
 #include "disk/disk.h"
 
@@ -90,6 +91,31 @@ static void read_pinned(struct disk_req *r, int n)
 	read_send(r, (uint32_t)r->pin_len);
 }
 
+/* The same, but what lies there may be overwritten before all of it has gone out. */
+static void read_copied(struct disk_req *r, int n)
+{
+	const struct disk_lun *lun = r->lun;
+	uint64_t have = r->sub[0].len, room = (uint64_t)r->disk->buffers_free * r->disk->cfg.buffer_size, at = 0;
+	uint64_t most = iscsip__disk_write_max(r->disk), rest = r->len - r->pos, len;
+	int i;
+
+	for (i = 1; i < n; i++)
+		have += r->sub[i].len;
+	len = have = have < rest ? have : rest;
+	len = len < most ? len : most;
+	len = len < room ? len : room;
+	if (len && iscsip__disk_take(r, len, false)) {
+		for (i = 0; i < r->cnt; at += r->vec[i++].len)
+			iscsip__disk_copy_in(r->sub, n, at, r->vec[i].base, r->vec[i].len);
+	}
+	if (lun->ops->unpin)
+		lun->ops->unpin(lun->user, r->pin_off, have, false);
+	if (at)
+		read_send(r, (uint32_t)len);
+	else
+		iscsip__disk_wait_memory(r, 1, read_next);
+}
+
 static void read_refused(struct disk_req *r, int why)
 {
 	r->st.op = ISCSIP_STORAGE_READ;
@@ -101,6 +127,7 @@ static void read_refused(struct disk_req *r, int why)
 static void read_next(struct disk_req *r)
 {
 	const struct disk_lun *lun = r->lun;
+	bool aside = disk_aside(r);
 	int n = 0;
 
 	/* the piece before this one has been sent */
@@ -111,8 +138,11 @@ static void read_next(struct disk_req *r)
 	if (disk_late_holds(r, lun, r->pin_off, r->len - r->pos, read_next))
 		return;
 	if (lun->ops->pin)
-		n = lun->ops->pin(lun->user, r->pin_off, r->len - r->pos, false, r->vec, r->disk->cfg.max_pieces);
-	if (n > 0)
+		n = lun->ops->pin(lun->user, r->pin_off, r->len - r->pos, false, aside ? r->sub : r->vec,
+				  r->disk->cfg.max_pieces);
+	if (n > 0 && aside)
+		read_copied(r, n);
+	else if (n > 0)
 		read_pinned(r, n);
 	else if (n == 0 && lun->ops->read)
 		read_buffered(r, r->pin_off);

@@ -15,6 +15,15 @@ bool iscsip__disk_lun_stuck(const struct disk_lun *lun)
 	return lun->late != NULL;
 }
 
+/* Somebody waits until that ends: the transfers among them have a limit from now on. */
+void iscsip__disk_lun_hurry(const struct disk_lun *lun)
+{
+	struct disk_req *r;
+
+	for (r = lun->late; r; r = r->late_next)
+		disk_hurry(r);
+}
+
 static struct disk_lun *tmf_lun(const struct iscsip_disk *d, uint64_t lun)
 {
 	uint32_t number = iscsip_lun_decode(lun);
@@ -31,13 +40,16 @@ static bool tmf_whole_target(const struct iscsip_tmf *tmf)
 static bool tmf_stuck(const struct iscsip_disk *d, const struct iscsip_tmf *tmf)
 {
 	uint32_t i, number = iscsip_lun_decode(tmf->lun);
+	bool stuck = false;
 
 	/* a unit that is being removed is in the map no more, and its storage may still be at work */
 	for (i = 0; i < d->luns_used; i++)
 		if (d->luns[i].used && (tmf_whole_target(tmf) || d->luns[i].number == number) &&
-		    iscsip__disk_lun_stuck(&d->luns[i]))
-			return true;
-	return false;
+		    iscsip__disk_lun_stuck(&d->luns[i])) {
+			iscsip__disk_lun_hurry(&d->luns[i]);
+			stuck = true;
+		}
+	return stuck;
 }
 
 /* Answers those that nothing holds back any more. An answer may bring the next request inside the call. */

@@ -159,6 +159,17 @@ static int frame_target_room(struct iscsip_frame_conn *c)
 	return iscsip__rx_resume(&c->rx);
 }
 
+/* Data behind the NEWC in hand that needs no SNDD. */
+static uint32_t frame_standing_len(const struct frame_target *t)
+{
+	const struct iscsip_frame *f = &t->c.frame;
+	uint32_t grant = t->c.cfg->standing_grant;
+
+	if (!(f->flags & ISCSIP_FRAME_WRITE))
+		return 0;
+	return f->transfer_length < grant ? f->transfer_length : grant;
+}
+
 static void frame_fill_task(struct frame_task *k)
 {
 	const struct iscsip_frame *f = &k->owner->c.frame;
@@ -179,6 +190,7 @@ static void frame_fill_task(struct frame_task *k)
 	if (f->flags & ISCSIP_FRAME_WRITE) {
 		k->cmd.flags = ISCSIP_CMD_OUT;
 		k->cmd.out_len = f->transfer_length;
+		k->cmd.unasked = frame_standing_len(k->owner);
 	}
 }
 
@@ -187,17 +199,6 @@ static void frame_exec(struct frame_task *k)
 {
 	k->state = FRAME_T_EXEC;
 	k->owner->ops->exec(k->owner->ops_user, &k->cmd);
-}
-
-/* Data behind the NEWC in hand that needs no SNDD. */
-static uint32_t frame_standing_len(const struct frame_target *t)
-{
-	const struct iscsip_frame *f = &t->c.frame;
-	uint32_t grant = t->c.cfg->standing_grant;
-
-	if (!(f->flags & ISCSIP_FRAME_WRITE))
-		return 0;
-	return f->transfer_length < grant ? f->transfer_length : grant;
 }
 
 /* Whether that is more than none; then it is what comes next. */

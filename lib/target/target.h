@@ -14,6 +14,7 @@
  *   target_response.c  SCSI Responses, transport failures
  *   target_tmf.c       task management
  *   target_abort.c     aborting tasks
+ *   target_hurry.c     commands that others wait for
  *   target_text.c      text requests; target_names.c: SendTargets
  *   target_nop.c, target_logout.c, target_async.c, target_reject.c
  *
@@ -82,7 +83,8 @@ enum tgt_flag {
 	TGT_PLACING = 1u << 26,  /* the host was asked for a buffer and will answer later */
 	TGT_TURN = 1u << 27,     /* its turn has come: it was delivered */
 	TGT_NOTICE = 1u << 28,   /* aborted by others, with FastAbort: held until the initiator acknowledges the message */
-	TGT_TELL = 1u << 29      /* that message is not made yet */
+	TGT_TELL = 1u << 29,     /* that message is not made yet */
+	TGT_HURRY = 1u << 30     /* others wait for its transfer */
 };
 
 /* Why the transport ends a command: the rows of RFC 7143 11.4.7.2. */
@@ -132,6 +134,9 @@ struct tgt_task {
 	uint8_t kind;
 	uint8_t tmf_refs;           /* task management requests that refer to the command */
 	uint8_t pins;               /* someone further up still looks at it */
+
+	uint32_t hurry_spent;       /* with TGT_HURRY: milliseconds that its transfers took */
+	iscsip_time hurry_from;     /* since when this one is under way, or 0 */
 
 	/* data-in */
 	uint32_t in_left;           /* of the piece */
@@ -196,6 +201,7 @@ struct tgt_session {
 	uint16_t fresh;                     /* slots below this were touched */
 	uint16_t free;                      /* free list, index + 1 */
 	uint16_t with_device;
+	uint16_t hurried;                   /* tasks that others wait for */
 	uint16_t tmfs;                      /* task management requests under way */
 	struct tgt_task *tasks;
 	uint16_t *buckets;
@@ -570,6 +576,15 @@ void iscsip__target_abort_told(struct tgt_task *t);
 typedef bool tgt_pick(const struct tgt_task *t, const void *arg);
 void iscsip__target_abort_all(struct tgt_session *s, tgt_pick *which, const void *arg, bool drain);
 int iscsip__target_abort_cmd(struct iscsip_cmd *cmd);
+
+/* --- target_hurry.c --- */
+
+void iscsip__target_hurry(struct iscsip_cmd *cmd);
+/* When this connection's transfers have to be looked at. */
+iscsip_time iscsip__target_hurry_due(const struct iscsip_conn *c);
+bool iscsip__target_hurry_over(struct iscsip_conn *c);
+void iscsip__target_hurry_pause(struct tgt_task *t);
+void iscsip__target_hurry_end(struct tgt_task *t);
 
 /* --- target_tmf.c --- */
 

@@ -24,6 +24,22 @@ static void cdb_extend(struct tgt_task *t, const uint8_t *rest, uint16_t len)
 	t->cmd.cdb_len = (uint16_t)(sizeof t->cdb + len);
 }
 
+static bool digested(const struct tgt_task *t)
+{
+	return t->ses->s.params.data_digest != ISCSIP_DIGEST_NONE;
+}
+
+/*
+ * Data whose digest is not judged yet (7.8: it is discarded if that is wrong), and data of a command that others may have to
+ * come before, is nothing that anybody may see.
+ */
+static unsigned aside(const struct tgt_task *t)
+{
+	bool early = !(t->flags & TGT_IMMEDIATE) && t->cmdsn != t->ses->expcmdsn;
+
+	return digested(t) || early ? ISCSIP_CMD_ASIDE : 0u;
+}
+
 static void cmd_fill(struct tgt_task *t, const struct iscsip_pdu *pdu)
 {
 	const struct iscsip_scsi_command *cmd = &pdu->scsi_command;
@@ -35,9 +51,10 @@ static void cmd_fill(struct tgt_task *t, const struct iscsip_pdu *pdu)
 	t->cmd.nexus = t->ses->nexus;
 	t->cmd.attr = cmd->attr;
 	t->cmd.flags = (uint8_t)((cmd->read ? ISCSIP_CMD_IN : 0u) | (cmd->write ? ISCSIP_CMD_OUT : 0u) |
-				 (pdu->immediate ? ISCSIP_CMD_IMMEDIATE : 0u));
+				 (pdu->immediate ? ISCSIP_CMD_IMMEDIATE : 0u) | aside(t));
 	t->cmd.out_len = cmd->write ? cmd->edtl : 0;
 	t->cmd.in_len = cmd->read ? cmd->edtl : 0;
+	t->cmd.unasked = 0;
 }
 
 /* What the additional headers say beyond that; a command that reads and writes has one with the length of its reading. */
@@ -125,6 +142,7 @@ static void out_begin(struct iscsip_conn *c, struct tgt_task *t)
 {
 	memset(&t->out, 0, sizeof t->out);
 	promise_check(t, &c->pdu);
+	t->cmd.unasked = t->out.promised;
 	if (!ask_place(c, t))
 		expect_immediate(c, t);
 }
@@ -194,6 +212,8 @@ void iscsip__target_cmd_exec(struct tgt_task *t)
 		iscsip__target_respond(t);
 		return;
 	}
+	if (t->cmd.flags & ISCSIP_CMD_ASIDE && !digested(t))
+		t->cmd.flags &= (uint8_t)~ISCSIP_CMD_ASIDE; /* its turn has come */
 	t->flags |= TGT_DEVICE | TGT_TOLD;
 	s->with_device++;
 	s->dev->exec(s->dev_user, &t->cmd);
@@ -267,7 +287,8 @@ static int port_abort(struct iscsip_cmd *cmd)
 const struct iscsip_cmd_port *iscsip__target_port(void)
 {
 	static const struct iscsip_cmd_port port = { port_set_buffer, port_request_data, iscsip__target_in_send,
-						     port_complete, port_abort, iscsip__target_tmf_complete };
+						     port_complete, port_abort, iscsip__target_hurry,
+						     iscsip__target_tmf_complete };
 
 	return &port;
 }

@@ -446,14 +446,27 @@ static void role_gone(struct iscsip_conn *c, struct tx_unit *u)
 
 static iscsip_time role_deadline(const struct iscsip_conn *c)
 {
-	return tgt_conn_of(c)->notice_by;
+	iscsip_time notice = tgt_conn_of(c)->notice_by, hurry = iscsip__target_hurry_due(c);
+
+	return hurry < notice ? hurry : notice;
 }
 
-/* The initiator leaves a notice unacknowledged (11.9.1, event 5). */
+/*
+ * The initiator leaves a notice unacknowledged (11.9.1, event 5), or keeps others waiting; in that case bytes that it does not
+ * take are not waited for either.
+ */
 static int role_tick(struct iscsip_conn *c)
 {
+	bool others = iscsip__target_hurry_over(c);
+	int err;
+
+	if (!others && c->now < tgt_conn_of(c)->notice_by)
+		return ISCSIP_OK;
 	tgt_conn_of(c)->notice_by = ISCSIP_TIME_NEVER;
-	return iscsip__conn_fail(c, ISCSIP_ETIMEDOUT, 0, 0);
+	err = iscsip__conn_fail(c, ISCSIP_ETIMEDOUT, 0, 0);
+	if (others)
+		c->close_by = c->now;
+	return err;
 }
 
 static void role_closed(struct iscsip_conn *c)

@@ -153,6 +153,8 @@ void iscsip__target_in_gone(struct tgt_task *t)
 	if (t->in_left || t->tx_units)
 		return;
 	t->flags &= ~(uint32_t)TGT_PIECE;
+	if (t->flags & TGT_HURRY)
+		iscsip__target_hurry_pause(t);
 	if (!(t->flags & (TGT_COMPLETE | TGT_FAILED)) && s->dev->sent)
 		s->dev->sent(s->dev_user, &t->cmd);
 }

@@ -239,6 +239,8 @@ void iscsip__target_out_progress(struct tgt_task *t)
 		(void)iscsip__target_task_put(t);
 	} else if (t->flags & TGT_REQUEST && satisfied(t)) {
 		t->flags &= ~(uint32_t)TGT_REQUEST;
+		if (t->flags & TGT_HURRY)
+			iscsip__target_hurry_pause(t);
 		if (s->dev->data)
 			s->dev->data(s->dev_user, &t->cmd);
 	} else {

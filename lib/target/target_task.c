@@ -220,6 +220,8 @@ static void command_end(struct tgt_task *t)
 	struct tgt_session *s = t->ses;
 	bool told = t->flags & TGT_TOLD;
 
+	if (t->flags & TGT_HURRY)
+		iscsip__target_hurry_end(t);
 	t->flags &= ~(uint32_t)TGT_TOLD;
 	if (t->cmd.flags & ISCSIP_CMD_OUT)
 		iscsip__target_r2t_release_all(t);

@@ -55,7 +55,8 @@ static int port_abort(struct iscsip_cmd *cmd)
 	return ISCSIP_ESTATE;
 }
 
-static const struct iscsip_cmd_port port = { port_set_buffer, port_request_data, port_send_data, port_complete, port_abort, NULL };
+static const struct iscsip_cmd_port port = { port_set_buffer, port_request_data, port_send_data, port_complete, port_abort,
+					   NULL, NULL };
 
 /* Storage without memory to name. */
 static void storage(void *user, struct iscsip_storage_req *q)
@@ -134,7 +135,7 @@ static int port_complete_any(struct iscsip_cmd *cmd, const struct iscsip_cmd_sta
 static void clear_attention(uint32_t lun)
 {
 	static const struct iscsip_cmd_port any = { port_set_buffer, port_request_data, port_send_data, port_complete_any,
-						    port_abort, NULL };
+						    port_abort, NULL, NULL };
 	static const uint8_t ready[16];
 	struct iscsip_cmd cmd;
 

@@ -99,6 +99,8 @@ static int dev_place(void *user, struct iscsip_cmd *cmd)
 	note(r, RIG_PLACE);
 	inside(r);
 	r->places++;
+	r->place_flags = cmd->flags;
+	r->place_unasked = cmd->unasked;
 	if (r->place_later) {
 		r->placing = cmd;
 		return ISCSIP_EAGAIN;

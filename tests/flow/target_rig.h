@@ -55,6 +55,8 @@ struct rig {
 	struct iscsip_cmd *cmds[RIG_CMDS]; /* executed and not freed, in order; NULL where freed */
 	int cmd_count;
 	struct iscsip_cmd *placing;
+	uint8_t place_flags;    /* of the last command, as it was placed */
+	uint32_t place_unasked;
 	struct iscsip_tmf *tmf;
 	char log[8192];         /* events, one letter each */
 	int places, execs, frees, aborts;

@@ -138,6 +138,11 @@ static int port_abort(struct iscsip_cmd *cmd)
 	return ISCSIP_OK;
 }
 
+static void port_hurry(struct iscsip_cmd *cmd)
+{
+	rig_of(cmd)->hurried++;
+}
+
 /* The answer is kept in the request itself. */
 static int port_tmf_complete(struct iscsip_tmf *tmf, uint8_t response)
 {
@@ -150,7 +155,7 @@ static int port_tmf_complete(struct iscsip_tmf *tmf, uint8_t response)
 }
 
 static const struct iscsip_cmd_port rig_port = { port_set_buffer, port_request_data, port_send_data, port_complete, port_abort,
-						 port_tmf_complete };
+						 port_hurry, port_tmf_complete };
 
 void rig_tmf_init(struct rig *r, struct iscsip_tmf *tmf, int nexus, uint32_t lun, uint8_t function, struct rig_cmd *ref)
 {
@@ -237,7 +242,7 @@ struct rig_cmd *rig_begin(struct rig *r, int nexus, uint32_t lun, const uint8_t 
 	c->cmd.cdb = c->cdb;
 	c->cmd.cdb_len = sizeof c->cdb;
 	c->cmd.attr = attr;
-	c->cmd.flags = (uint8_t)((out_len ? ISCSIP_CMD_OUT : 0) | (in_len ? ISCSIP_CMD_IN : 0));
+	c->cmd.flags = (uint8_t)((out_len ? ISCSIP_CMD_OUT : 0) | (in_len ? ISCSIP_CMD_IN : 0) | r->flags);
 	c->cmd.out_len = out_len;
 	c->cmd.in_len = in_len;
 	c->in_cap = in_len;
@@ -245,7 +250,7 @@ struct rig_cmd *rig_begin(struct rig *r, int nexus, uint32_t lun, const uint8_t 
 	c->out = malloc(out_len ? out_len : 1);
 	if (out_len)
 		memcpy(c->out, out, out_len);
-	c->unsolicited = out_len / 2;
+	c->unsolicited = c->cmd.unasked = r->all_asked ? 0 : out_len / 2;
 	if (out_len) {
 		assert_int_equal(iscsip_disk_ops()->place(r->disk, &c->cmd), ISCSIP_OK);
 		if (c->vec)

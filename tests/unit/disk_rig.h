@@ -26,7 +26,7 @@ struct rig_cmd {
 	uint32_t want_off, want_len;
 	bool place_only, executed, completed, freed, dropped;
 	bool data_due, sent_due, last_sent;
-	int completions;
+	int completions, hurried;
 	uint8_t status;
 	struct iscsip_sense sense;
 	size_t sense_len;
@@ -74,6 +74,8 @@ struct rig {
 	bool group_refused;
 	uint8_t tmf_response;
 	int tmf_answers;
+	uint8_t flags;     /* ISCSIP_CMD_ bits that commands begin with besides */
+	bool all_asked;    /* no data-out comes unasked */
 	bool no_work;      /* rig_pump() does not call iscsip_disk_work() */
 };
 

@@ -215,7 +215,7 @@ static int w_tmf_complete(struct iscsip_tmf *tmf, uint8_t response)
 	return ISCSIP_OK;
 }
 
-static const struct iscsip_cmd_port world_port = { w_set_buffer, w_request_data, w_send_data, w_complete, w_abort,
+static const struct iscsip_cmd_port world_port = { w_set_buffer, w_request_data, w_send_data, w_complete, w_abort, NULL,
 						   w_tmf_complete };
 
 /* One thing that the transport owes a command: false where it owes nothing. */
@@ -271,7 +271,7 @@ static void w_place(struct wcmd *c, uint32_t unsolicited)
 {
 	if (!c->cmd.out_len)
 		return;
-	c->unsolicited = unsolicited;
+	c->unsolicited = c->cmd.unasked = unsolicited;
 	MUST(iscsip_disk_ops()->place(c->w->disk, &c->cmd) == ISCSIP_OK);
 	if (c->vec_cnt)
 		wland(c, 0, unsolicited);

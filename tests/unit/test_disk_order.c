@@ -327,6 +327,58 @@ static void a_command_of_a_lost_nexus_makes_no_allegiance(void **state)
 
 /* --- task management ------------------------------------------------------------------------------------------ */
 
+static void an_atomic_command_waits_for_a_read_that_is_being_sent_and_says_so(void **state)
+{
+	struct rig *r = rig_new(RIG_RAM, 0);
+	struct rig_cmd *sent, *elsewhere, *caw, *after;
+
+	(void)state;
+	r->hold_sent = true;
+	sent = read_as(r, 1, 5, SIMPLE);
+	elsewhere = read_as(r, 1, 6, SIMPLE);
+	assert_true(sent->completed && !sent->freed); /* its memory is still being read */
+	caw = caw_as(r, 0, 5, 0, 9, SIMPLE);
+	after = read_as(r, 0, 5, SIMPLE);
+	assert_false(caw->completed || after->completed);
+	assert_int_equal(sent->hurried, 1);
+	assert_int_equal(elsewhere->hurried, 0);
+	rig_release(sent);
+	rig_pump(r);
+	assert_good(caw);
+	assert_good(after);
+	assert_int_equal(after->in[0], 9);
+	rig_free(r);
+}
+
+/* Nobody waits without somebody being told to hurry: an ORDERED command for a write whose data does not come, a reset for data
+ * that is landing, a removal for what is being sent. */
+static void whoever_waits_for_a_transfer_lets_it_hurry(void **state)
+{
+	struct rig *r = rig_new(RIG_RAM, 0);
+	struct rig_cmd *w = write_as(r, 1, 3, 7, SIMPLE, false), *o = read_as(r, 0, 9, ORDERED), *landing, *sent;
+	static struct iscsip_tmf tmf;
+
+	(void)state;
+	assert_false(o->completed);
+	assert_int_equal(w->hurried, 1);
+	rig_pump(r);
+	assert_good(o);
+	r->hold_sent = r->hold_aborted = true;
+	landing = write_as(r, 1, 3, 7, SIMPLE, false);
+	rig_tmf_init(r, &tmf, 0, 0, ISCSIP_TMF_LOGICAL_UNIT_RESET, NULL);
+	iscsip_disk_ops()->tmf(r->disk, &tmf);
+	assert_false(rig_tmf_answered(&tmf, ISCSIP_TMF_COMPLETE));
+	assert_int_equal(landing->hurried, 1);
+	rig_release(landing);
+	assert_true(rig_tmf_answered(&tmf, ISCSIP_TMF_COMPLETE));
+	rig_clear_attention(r);
+	r->hold_sent = true;
+	sent = read_as(r, 1, 5, SIMPLE);
+	assert_int_equal(iscsip_disk_lun_remove(r->disk, 0), ISCSIP_OK);
+	assert_int_equal(sent->hurried, 1);
+	rig_free(r);
+}
+
 static void clear_task_set_aborts_everybodys_and_tells_the_others(void **state)
 {
 	struct rig *r = rig_new(RIG_DEFERRED, 0);
@@ -425,6 +477,8 @@ int main(void)
 		cmocka_unit_test(naca_makes_an_allegiance_until_it_is_cleared),
 		cmocka_unit_test(an_allegiance_ends_with_its_nexus_and_with_a_reset),
 		cmocka_unit_test(a_command_of_a_lost_nexus_makes_no_allegiance),
+		cmocka_unit_test(an_atomic_command_waits_for_a_read_that_is_being_sent_and_says_so),
+		cmocka_unit_test(whoever_waits_for_a_transfer_lets_it_hurry),
 		cmocka_unit_test(clear_task_set_aborts_everybodys_and_tells_the_others),
 		cmocka_unit_test(an_answer_waits_until_the_storage_is_done_with_the_aborted),
 		cmocka_unit_test(task_management_answers_as_rfc7143_numbers_it),
