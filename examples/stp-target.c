@@ -332,8 +332,9 @@ static void disk_open(void)
 	cfg.flags = ISCSIP_DISK_CDB_LUN; /* NetBSD */
 	cfg.max_nexuses = MAX_CLIENTS + MAX_LEAVING;
 	cfg.max_commands = 1024;
-	cfg.buffer_size = 256u * 1024u;
-	cfg.buffer_count = 64;
+	cfg.buffer_size = 64u * 1024u;
+	cfg.buffer_count = 512;
+	cfg.max_pieces = 128;
 	cfg.buffer_align = 4096;
 	cfg.name = DISK_NAME;
 	cfg.host = &server.disk_host;

@@ -46,6 +46,7 @@ LIB_SRCS := \
 	lib/disk/reserve.c \
 	lib/disk/rw.c \
 	lib/disk/same.c \
+	lib/disk/share.c \
 	lib/disk/stable.c \
 	lib/disk/tmf.c \
 	lib/disk/verify.c \

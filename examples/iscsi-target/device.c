@@ -11,7 +11,7 @@
 
 #define MAX_LUNS 256u
 #define MAX_NEXUSES 4096u
-#define MAX_COMMANDS 512u
+#define MAX_COMMANDS 1024u
 #define BLANKS " \t\r\n"
 
 /* --- access --- */
@@ -401,9 +401,9 @@ static void device_open(struct device *d)
 	cfg.flags = ISCSIP_DISK_CDB_LUN; /* NetBSD */
 	cfg.max_nexuses = MAX_NEXUSES;
 	cfg.max_commands = MAX_COMMANDS;
-	cfg.buffer_size = 256u * 1024u; /* 64 MiB in all, touched as far as files are read and written */
-	cfg.buffer_count = 256;
-	cfg.max_pieces = 256;
+	cfg.buffer_size = 64u * 1024u; /* 64 MiB in all, touched as far as files are read and written */
+	cfg.buffer_count = 1024;
+	cfg.max_pieces = 512;
 	cfg.buffer_align = 4096;
 	/* its name in designators, RFC 7143 4.4.2 */
 	snprintf(d->port_name, sizeof d->port_name, "%s,t,0x%04x", d->name, PORTAL_GROUP);

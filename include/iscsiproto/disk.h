@@ -181,13 +181,16 @@ struct iscsip_disk_config {
 	size_t struct_size;          /**< Set by iscsip_disk_config_init(). */
 	uint16_t max_luns;           /**< Logical units at once, 1 to 4096. Default 8. */
 	uint16_t max_nexuses;        /**< I_T nexus at once, 1 to 16384. Default 16. */
-	uint16_t max_commands;       /**< Commands in all task sets, 1 to 16384; more get TASK SET FULL or BUSY. Default 128. */
+	uint16_t max_commands;       /**< Commands in all task sets, 1 to 16384; more get TASK SET FULL or BUSY, and so does an
+	                                  initiator that has more of them than it leaves to others (alone: half). Default 128. */
 	uint16_t max_registrations;  /**< Persistent reservation keys over all units, 0 to 4096. Default 64. */
 	uint16_t max_pieces;         /**< Memory pieces of one command, 2 to 1024. Default 32. */
 	uint16_t transport_id_max;   /**< Longest TransportID, 24 to 252 bytes. Default 252. */
 	uint32_t max_lun;            /**< Highest LUN, 0 to 16383. Default 255. */
 	uint32_t buffer_size;        /**< Bytes of one data buffer, a power of two, 4096 to 1 MiB. Default 32 KiB. */
-	uint32_t buffer_count;       /**< Data buffers, 2 or more. Default 64. Units with `pin` need them for parameters only. */
+	uint32_t buffer_count;       /**< Data buffers, 2 or more. Default 64. An initiator gets as many as it leaves to others (alone:
+	                                  half of them), and so does a command. Units with `pin` need them for parameters, for data
+	                                  under a digest, and for commands that come before their turn. */
 	uint32_t buffer_align;       /**< Alignment of buffers, a power of two, 16 to 65536. Default 64. */
 	uint32_t flags;              /**< #iscsip_disk_flag bits. Default 0. */
 	uint8_t protocol;            /**< Protocol identifier of the ports, SPC-4 7.6.1. Default 5, iSCSI. */
@@ -269,7 +272,8 @@ struct iscsip_disk_lun_config {
 	uint16_t designators_len;  /**< Their bytes, 1024 at most. */
 	uint16_t max_compare;      /**< MAXIMUM COMPARE AND WRITE LENGTH, blocks, 1 to 255. Default: 64 KiB or 255, what is less. */
 	uint32_t max_atomic;       /**< MAXIMUM ATOMIC TRANSFER LENGTH, blocks. Default: 1 MiB, or what the buffers hold. */
-	uint32_t max_transfer;     /**< MAXIMUM TRANSFER LENGTH, bytes. Default: what the buffers hold. More is possible with `pin`;
+	uint32_t max_transfer;     /**< MAXIMUM TRANSFER LENGTH, bytes. Default: a quarter of the buffers, but 256 blocks if half of
+	                                them hold those. More is possible with `pin`;
 	                                a longer WRITE is then answered BUSY where its data cannot wait in buffers (ordered
 	                                commands, units with registrations). */
 	uint32_t optimal_transfer; /**< OPTIMAL TRANSFER LENGTH, bytes, 0 not told. */

@@ -106,6 +106,7 @@ static void carve_untouched(struct disk_carver *c, struct iscsip_disk *d, const 
 
 	d->luns = carve_bytes(c, cfg->max_luns * sizeof *d->luns, disk_alignment);
 	d->slots = carve_bytes(c, slots * sizeof *d->slots, disk_alignment);
+	d->shares = carve_bytes(c, slots * sizeof *d->shares, disk_alignment);
 	d->itls = carve_bytes(c, slots * cfg->max_luns * sizeof *d->itls, disk_alignment);
 	d->reqs = carve_bytes(c, cfg->max_commands * sizeof *d->reqs, disk_alignment);
 	d->pieces = carve_bytes(c, records * 2 * cfg->max_pieces * sizeof *d->pieces, disk_alignment);
@@ -167,6 +168,9 @@ static void disk_setup(struct iscsip_disk *d, const struct iscsip_disk_config *c
 	}
 	d->buffers_free = cfg->buffer_count;
 	(void)slot_fresh(d); /* limbo */
+	memset(d->shares, 0, sizeof d->shares[0]);
+	d->shares_used = 1;
+	d->slots[0].share = d->shares;
 }
 
 int iscsip_disk_init(struct iscsip_disk **out, void *mem, size_t len, const struct iscsip_disk_config *cfg)
@@ -195,14 +199,23 @@ bool iscsip_disk_busy(const struct iscsip_disk *d)
 	return d->open != 0 || d->tmfs != NULL;
 }
 
-/* Bytes of data-out that buffers can ever hold: one is kept for scratch. */
-uint64_t iscsip__disk_write_max(const struct iscsip_disk *d)
+static uint64_t buffers_bytes(const struct iscsip_disk *d, uint64_t n)
 {
-	uint64_t n = d->cfg.buffer_count - 1;
-
 	if (n > d->cfg.max_pieces)
 		n = d->cfg.max_pieces;
-	return n * d->cfg.buffer_size;
+	return (n ? n : 1) * d->cfg.buffer_size;
+}
+
+/* Bytes that one command may ever have in buffers: half of them, and one is kept for scratch. */
+uint64_t iscsip__disk_write_max(const struct iscsip_disk *d)
+{
+	return buffers_bytes(d, d->cfg.buffer_count / 2);
+}
+
+/* What one command may transfer unless the host says otherwise: several initiators find room for such side by side. */
+uint64_t iscsip__disk_transfer_default(const struct iscsip_disk *d)
+{
+	return buffers_bytes(d, d->cfg.buffer_count / 4);
 }
 
 /* --- I_T nexus ------------------------------------------------------------------------------------------------ */
@@ -249,6 +262,8 @@ int iscsip_disk_nexus_open(struct iscsip_disk *d, struct iscsip_disk_nexus *nexu
 	nexus->disk = d;
 	nexus->priv[0] = slot;
 	memcpy(nexus->transport_id, transport_id, len);
+	slot->id = nexus->transport_id;
+	iscsip__disk_share_open(slot);
 	for (i = 0; i < d->luns_used; i++)
 		iscsip__disk_meet(&d->luns[i], slot);
 	iscsip__disk_match_registrations(slot);
@@ -294,6 +309,7 @@ void iscsip_disk_nexus_close(struct iscsip_disk_nexus *nexus)
 
 	if (!d)
 		return;
+	iscsip__disk_share_close(slot);
 	slot->nexus = NULL;
 	slot->id = NULL;
 	slot->id_len = 0;

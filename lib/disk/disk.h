@@ -133,8 +133,16 @@ struct disk_itl {
 	bool prevent;   /* PREVENT ALLOW MEDIUM REMOVAL is on */
 };
 
+/* What an initiator holds of what all share: share.c. */
+struct disk_share {
+	uint32_t buffers;
+	uint32_t records;
+	uint32_t slots; /* its open nexus */
+};
+
 struct disk_slot {
 	struct iscsip_disk *disk;
+	struct disk_share *share;
 	struct iscsip_disk_nexus *nexus; /* NULL: free */
 	const uint8_t *id;               /* TransportID, in the nexus */
 	uint16_t index;
@@ -222,6 +230,8 @@ enum disk_req_flag {
 	RQ_WAIT_CHANGE = 0x40000, /* waits until no change of its unit's state is under way */
 	RQ_LOST = 0x80000,   /* its unit was removed: it ends with LOGICAL UNIT NOT SUPPORTED */
 	RQ_LATE = 0x100000,  /* aborted, and may still change the medium: stands in late_lun->late */
+	RQ_SERVED = 0x2000000, /* its wait for memory is over */
+	RQ_NEWCOMER = 0x4000000, /* counted in disk->newcomers */
 	RQ_HURRIED = 0x400000, /* its transport was told that others wait */
 	RQ_WAIT_LATE = 0x200000, /* waits at the storage's door for one of these */
 	RQ_UNSTABLE = 0x1000000 /* a loss of power would take what it wrote */
@@ -240,6 +250,7 @@ struct disk_req {
 	struct disk_lun *lun;   /* NULL: no such unit, or the well-known one */
 	struct disk_slot *slot;
 	struct disk_itl *itl;   /* NULL with lun */
+	struct disk_share *share;
 	const struct disk_op *op;
 	const uint8_t *cdb;
 	struct disk_req *next, *prev; /* the unit's list; next alone: the free list */
@@ -383,6 +394,9 @@ struct iscsip_disk {
 	void *free_buffers;   /* those that have been used, linked through their first bytes */
 	uint32_t buffers_used; /* how many have ever been used: the rest is free as well */
 	uint32_t buffers_free;
+	struct disk_share *shares; /* one for each slot */
+	uint32_t shares_used; /* shares below this were in use once */
+	uint32_t newcomers;   /* of those that wait for memory, requests of initiators that have none */
 	uint32_t holders;     /* running requests that have buffers */
 	struct disk_req *wait_head, *wait_tail;   /* for memory */
 	struct disk_req *yield_head, *yield_tail; /* for iscsip_disk_work() */
@@ -464,6 +478,15 @@ void iscsip__disk_put32(struct disk_out *o, uint32_t v);
 void iscsip__disk_put64(struct disk_out *o, uint64_t v);
 void iscsip__disk_copy_in(const struct iscsip_vec *vec, int cnt, uint64_t off, void *dst, size_t n);
 int iscsip__disk_slice(const struct iscsip_vec *vec, int cnt, uint64_t off, uint64_t n, struct iscsip_vec *out, int max);
+
+/* --- share.c: what one initiator may hold ----------------------------------------------------------------------- */
+
+void iscsip__disk_share_open(struct disk_slot *slot);
+void iscsip__disk_share_close(struct disk_slot *slot);
+bool iscsip__disk_share_allows(const struct disk_req *r, uint64_t n);
+uint64_t iscsip__disk_share_room(const struct disk_req *r, uint64_t most);
+void iscsip__disk_wait_memory_end(struct disk_req *r);
+uint64_t iscsip__disk_transfer_default(const struct iscsip_disk *d);
 
 /* --- medium.c: storage below a request ------------------------------------------------------------------------ */
 

@@ -248,6 +248,8 @@ static void erase_begin(struct disk_req *r, uint8_t kind, uint32_t passes, bool 
 	job->flags = RQ_JOB | RQ_MEMORY;
 	job->scratch = NULL;
 	job->vec[0].base = r->scratch;
+	r->share->buffers--;
+	job->share->buffers++;
 	job->vec[0].len = r->disk->cfg.buffer_size & ~((size_t)(1u << lun->shift) - 1);
 	job->cnt = job->buffers = 1;
 	r->scratch = NULL;

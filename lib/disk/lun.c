@@ -120,10 +120,14 @@ static void lun_limits(struct disk_lun *lun)
 {
 	struct iscsip_disk_lun_config *c = &lun->cfg;
 	uint64_t buffered = iscsip__disk_write_max(lun->disk);
-	uint64_t most = buffered >> lun->shift;
+	uint64_t most = buffered >> lun->shift, usual;
 
 	/* memory of the medium needs no buffers, but a write that must not land there before its turn does */
-	c->max_transfer = lun_default(c->max_transfer, buffered);
+	/* READ(6) and WRITE(6) have no other way to ask for 256 blocks */
+	usual = lower(disk_bytes(lun, 256), buffered);
+	if (usual < iscsip__disk_transfer_default(lun->disk))
+		usual = iscsip__disk_transfer_default(lun->disk);
+	c->max_transfer = lun_default(c->max_transfer, usual);
 	c->max_compare = (uint16_t)lun_default(c->max_compare, lower(65536u >> lun->shift, 255));
 	c->max_compare = (uint16_t)lower(c->max_compare, most / 2);
 	c->max_atomic = (uint32_t)lower(lun_default(c->max_atomic, (1u << 20) >> lun->shift), lower(most, 65535));

@@ -4,19 +4,23 @@
  * memory.
  *
  * Buffers are of one size and taken all at once or not at all, together with the one for scratch that a handler will
- * need, so that no request holds some and waits for more. A request waits for buffers only while another that runs
- * holds some (and will give them back by itself); where none does it is answered BUSY or TASK SET FULL, because the
- * buffers are with commands whose turn comes later. The queue is first come, first served.
+ * need, so that no request holds some and waits for more. Who may take how many says share.c. A request waits for
+ * buffers only while another that runs holds some (and will give them back by itself); where none does it is answered
+ * BUSY or TASK SET FULL, because the buffers are with commands whose turn comes later. The queue is first come, first
+ * served for each initiator, and newcomers come before those who have some; one that must wait for its own share holds
+ * up nobody behind it.
  *
  * The transport wants room for every byte that the initiator means to send. What is beyond the wanted bytes lands in
  * the sink: one buffer that is never read, named as often as needed.
  */
 #include "disk/disk.h"
 
-static void *buffer_pop(struct iscsip_disk *d)
+static void *buffer_pop(struct disk_req *r)
 {
+	struct iscsip_disk *d = r->disk;
 	void *b = d->free_buffers;
 
+	r->share->buffers++;
 	d->buffers_free--;
 	/* one that was in use before, or the next that never was: memory that nobody needs stays untouched */
 	if (!b)
@@ -25,8 +29,11 @@ static void *buffer_pop(struct iscsip_disk *d)
 	return b;
 }
 
-static void buffer_push(struct iscsip_disk *d, void *b)
+static void buffer_push(struct disk_req *r, void *b)
 {
+	struct iscsip_disk *d = r->disk;
+
+	r->share->buffers--;
 	memcpy(b, &d->free_buffers, sizeof d->free_buffers);
 	d->free_buffers = b;
 	d->buffers_free++;
@@ -54,20 +61,23 @@ bool iscsip__disk_take(struct disk_req *r, uint64_t bytes, bool scratch)
 	uint64_t n = (bytes + d->cfg.buffer_size - 1) / d->cfg.buffer_size;
 	uint64_t i;
 
-	if (n > d->cfg.max_pieces || n + scratch > d->buffers_free)
+	if (n > d->cfg.max_pieces || !iscsip__disk_share_allows(r, n + scratch))
 		return false;
 	for (i = 0; i < n; i++) {
-		r->vec[i].base = buffer_pop(d);
+		r->vec[i].base = buffer_pop(r);
 		r->vec[i].len = bytes < d->cfg.buffer_size ? (size_t)bytes : d->cfg.buffer_size;
 		bytes -= r->vec[i].len;
 	}
 	r->cnt = r->buffers = (uint16_t)n;
 	if (scratch)
-		r->scratch = buffer_pop(d);
+		r->scratch = buffer_pop(r);
 	if (n || scratch)
 		r->flags |= RQ_MEMORY;
+	r->flags &= ~(uint32_t)RQ_SERVED;
 	if (r->state == REQ_RUN)
 		iscsip__disk_hold(r);
+	if (d->wait_head)
+		disk_hurry(r);
 	return true;
 }
 
@@ -76,7 +86,7 @@ bool iscsip__disk_take_scratch(struct disk_req *r)
 {
 	if (r->disk->buffers_free == 0)
 		return false;
-	r->scratch = buffer_pop(r->disk);
+	r->scratch = buffer_pop(r);
 	r->flags |= RQ_MEMORY;
 	iscsip__disk_hold(r);
 	return true;
@@ -84,7 +94,7 @@ bool iscsip__disk_take_scratch(struct disk_req *r)
 
 void iscsip__disk_scratch_give(struct disk_req *r)
 {
-	buffer_push(r->disk, r->scratch);
+	buffer_push(r, r->scratch);
 	r->scratch = NULL;
 	if (r->disk->wait_head)
 		r->disk->kick = true;
@@ -104,7 +114,7 @@ bool iscsip__disk_sub_take(struct disk_req *r, uint64_t bytes)
 	for (; r->sub_cnt < n; r->sub_cnt++) {
 		struct iscsip_vec *v = &r->sub[r->sub_cnt];
 
-		v->base = r->sub_cnt ? buffer_pop(d) : r->scratch;
+		v->base = r->sub_cnt ? buffer_pop(r) : r->scratch;
 		v->len = bytes < d->cfg.buffer_size ? (size_t)bytes : d->cfg.buffer_size;
 		bytes -= v->len;
 	}
@@ -115,7 +125,7 @@ bool iscsip__disk_sub_take(struct disk_req *r, uint64_t bytes)
 void iscsip__disk_sub_give(struct disk_req *r)
 {
 	while (r->sub_cnt > 1)
-		buffer_push(r->disk, r->sub[--r->sub_cnt].base);
+		buffer_push(r, r->sub[--r->sub_cnt].base);
 	if (r->disk->wait_head)
 		r->disk->kick = true;
 }
@@ -128,16 +138,26 @@ void iscsip__disk_give_back(struct disk_req *r)
 		d->holders--;
 	r->flags &= ~(uint32_t)(RQ_MEMORY | RQ_HELD);
 	while (r->buffers)
-		buffer_push(d, r->vec[--r->buffers].base);
+		buffer_push(r, r->vec[--r->buffers].base);
 	r->cnt = 0;
 	if (r->scratch)
-		buffer_push(d, r->scratch);
+		buffer_push(r, r->scratch);
 	r->scratch = NULL;
 	if (d->wait_head)
 		d->kick = true;
 }
 
-/* No memory now: @step is called again when @buffers are free. */
+/* Those that hold memory are told that others wait for it. */
+static void hurry_holders(const struct iscsip_disk *d)
+{
+	uint32_t i;
+
+	for (i = 0; i < d->reqs_used; i++)
+		if (d->reqs[i].flags & RQ_MEMORY && d->reqs[i].state != REQ_FREE)
+			disk_hurry(&d->reqs[i]);
+}
+
+/* No memory now: @step is called again when @buffers may be taken. */
 void iscsip__disk_wait_memory(struct disk_req *r, uint64_t buffers, disk_step *step)
 {
 	struct iscsip_disk *d = r->disk;
@@ -146,9 +166,15 @@ void iscsip__disk_wait_memory(struct disk_req *r, uint64_t buffers, disk_step *s
 		iscsip__disk_busy(r);
 		return;
 	}
+	if (!d->wait_head)
+		hurry_holders(d);
 	r->step = step;
 	r->need = (uint32_t)buffers;
-	r->flags |= RQ_WAIT_MEMORY;
+	r->flags = (r->flags & ~(uint32_t)RQ_SERVED) | RQ_WAIT_MEMORY;
+	if (r->share->buffers == 0) {
+		r->flags |= RQ_NEWCOMER;
+		d->newcomers++;
+	}
 	r->wait_next = NULL;
 	if (d->wait_tail)
 		d->wait_tail->wait_next = r;
@@ -157,15 +183,45 @@ void iscsip__disk_wait_memory(struct disk_req *r, uint64_t buffers, disk_step *s
 	d->wait_tail = r;
 }
 
+/* It leaves the queue. */
+void iscsip__disk_wait_memory_end(struct disk_req *r)
+{
+	struct iscsip_disk *d = r->disk;
+
+	iscsip__disk_unqueue(&d->wait_head, &d->wait_tail, r);
+	if (r->flags & RQ_NEWCOMER)
+		d->newcomers--;
+	r->flags &= ~(uint32_t)(RQ_WAIT_MEMORY | RQ_NEWCOMER);
+}
+
+/* The first of those that wait whose turn it is: a newcomer, or one that keeps to its share and none of that share is before it. */
+static struct disk_req *wait_first(struct iscsip_disk *d)
+{
+	struct disk_req *r, *q;
+
+	if (d->holders == 0)
+		return d->wait_head;
+	for (r = d->wait_head; r && d->newcomers; r = r->wait_next)
+		if (r->flags & RQ_NEWCOMER)
+			return r->need <= d->buffers_free ? r : NULL;
+	for (r = d->wait_head; r; r = r->wait_next) {
+		if (!iscsip__disk_share_allows(r, r->need))
+			continue;
+		for (q = d->wait_head; q != r && q->share != r->share; q = q->wait_next)
+			;
+		if (q == r)
+			return r;
+	}
+	return NULL;
+}
+
 void iscsip__disk_serve_memory(struct iscsip_disk *d)
 {
 	struct disk_req *r;
 
-	while ((r = d->wait_head) != NULL && (r->need <= d->buffers_free || d->holders == 0)) {
-		d->wait_head = r->wait_next;
-		if (!d->wait_head)
-			d->wait_tail = NULL;
-		r->flags &= ~(uint32_t)RQ_WAIT_MEMORY;
+	while (d->wait_head && (r = wait_first(d)) != NULL) {
+		iscsip__disk_wait_memory_end(r);
+		r->flags |= RQ_SERVED;
 		iscsip__disk_drive(r);
 	}
 }
@@ -247,7 +303,7 @@ void iscsip__disk_collect(struct disk_req *r, uint32_t want, bool scratch, disk_
 		iscsip__disk_fail(r, ISCSIP_SENSE_ILLEGAL_REQUEST, ISCSIP_ASC_INVALID_FIELD_IN_UNIT);
 		return;
 	}
-	if (buffers_for(r, want, scratch) > r->disk->buffers_free) {
+	if (!iscsip__disk_share_allows(r, buffers_for(r, want, scratch))) {
 		iscsip__disk_wait_memory(r, buffers_for(r, want, scratch), collect_again);
 		return;
 	}

@@ -21,6 +21,7 @@ void iscsip__disk_req_init(struct iscsip_disk *d, struct disk_req *r, size_t pla
 {
 	memset(r, 0, sizeof *r);
 	r->disk = d;
+	r->share = d->shares;
 	r->vec = d->pieces + 2 * place * d->cfg.max_pieces;
 	r->sub = r->vec + d->cfg.max_pieces;
 }
@@ -86,15 +87,22 @@ static void req_bind(struct disk_req *r, struct iscsip_disk *d, struct iscsip_cm
 struct disk_req *iscsip__disk_enter(struct iscsip_disk *d, struct iscsip_cmd *cmd)
 {
 	struct iscsip_disk_nexus *nexus = cmd->nexus;
-	struct disk_req *r = req_take(d);
+	struct disk_slot *slot = nexus->disk == d ? nexus->priv[0] : disk_limbo(d);
+	struct disk_req *r;
 
+	/* one initiator does not have more records than it leaves to others */
+	if (slot->share->records && slot->share->records >= d->cfg.max_commands - d->open)
+		return NULL;
+	r = req_take(d);
 	if (!r)
 		return NULL;
 	d->open++;
 	req_reset(r);
+	r->share = slot->share;
+	r->share->records++;
 	r->cmd = cmd;
 	r->cdb = cmd->cdb;
-	r->slot = nexus->disk == d ? nexus->priv[0] : disk_limbo(d);
+	r->slot = slot;
 	r->attr = cmd->attr;
 	r->state = REQ_PLACED;
 	r->op = iscsip__disk_find_op(cmd->cdb);
@@ -132,6 +140,7 @@ void iscsip__disk_release(struct disk_req *r)
 		r->itl->count--;
 		iscsip__disk_order_leave(r);
 	}
+	r->share->records--;
 	r->state = REQ_FREE;
 	r->next = d->free_reqs;
 	d->free_reqs = r;
@@ -249,7 +258,7 @@ static void give_up(struct disk_req *r)
 	if (r->flags & RQ_WAIT_LATE)
 		iscsip__disk_late_unwait(r);
 	if (r->flags & RQ_WAIT_MEMORY)
-		iscsip__disk_unqueue(&d->wait_head, &d->wait_tail, r);
+		iscsip__disk_wait_memory_end(r);
 	if (r->flags & RQ_YIELD)
 		iscsip__disk_unqueue(&d->yield_head, &d->yield_tail, r);
 	if (r->flags & RQ_WAIT_CHANGE)

@@ -63,11 +63,9 @@ static void read_filled(struct disk_req *r)
 static void read_buffered(struct disk_req *r, uint64_t off)
 {
 	struct iscsip_disk *d = r->disk;
-	uint64_t n = r->len - r->pos, most = iscsip__disk_write_max(d), room;
+	uint64_t n = r->len - r->pos, most;
 
-	room = (uint64_t)d->buffers_free * d->cfg.buffer_size;
-	if (room < most)
-		most = room;
+	most = iscsip__disk_share_room(r, iscsip__disk_write_max(d) / d->cfg.buffer_size) * d->cfg.buffer_size;
 	if (n > most)
 		n = most;
 	if (n == 0 || !iscsip__disk_take(r, n, false)) {
@@ -95,14 +93,13 @@ static void read_pinned(struct disk_req *r, int n)
 static void read_copied(struct disk_req *r, int n)
 {
 	const struct disk_lun *lun = r->lun;
-	uint64_t have = r->sub[0].len, room = (uint64_t)r->disk->buffers_free * r->disk->cfg.buffer_size, at = 0;
-	uint64_t most = iscsip__disk_write_max(r->disk), rest = r->len - r->pos, len;
+	uint64_t have = r->sub[0].len, at = 0, rest = r->len - r->pos, len, size = r->disk->cfg.buffer_size;
+	uint64_t room = iscsip__disk_share_room(r, iscsip__disk_write_max(r->disk) / size) * size;
 	int i;
 
 	for (i = 1; i < n; i++)
 		have += r->sub[i].len;
 	len = have = have < rest ? have : rest;
-	len = len < most ? len : most;
 	len = len < room ? len : room;
 	if (len && iscsip__disk_take(r, len, false)) {
 		for (i = 0; i < r->cnt; at += r->vec[i++].len)

@@ -101,8 +101,7 @@ void iscsip__target_hurry(struct iscsip_cmd *cmd)
 	t->hurry_from = 0;
 	t->hurry_spent = 0;
 	t->ses->hurried++;
-	if (!c->in_call && c->cfg->host->wake)
-		c->cfg->host->wake(c->cfg->host->user, c);
+	iscsip__conn_wake(c);
 }
 
 /* Its transfer is through; what follows is the device server's time. */

@@ -634,6 +634,9 @@ static void w_end(struct world *w)
 		MUST(!w->cmd[i].used);
 	MUST(!w->tmf_open && !iscsip_disk_busy(w->disk));
 	MUST(w->disk->buffers_free == w->cfg.buffer_count && w->disk->holders == 0 && w->disk->open == 0);
+	for (i = 0; i < (int)w->disk->shares_used; i++)
+		MUST(w->disk->shares[i].buffers == 0 && w->disk->shares[i].records == 0);
+	MUST(w->disk->newcomers == 0);
 	MUST(!w->disk->late_head && !w->disk->luns[0].late && !w->disk->luns[1].late);
 	MUST(!w->disk->wait_head && !w->disk->yield_head && !w->disk->quiet_waiters);
 	for (i = 0; i < 2; i++) {

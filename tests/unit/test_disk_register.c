@@ -261,12 +261,12 @@ static void what_cannot_be_kept_for_want_of_buffers_is_refused_as_a_whole(void *
 /* It would fit; the buffers are with others just now. */
 static void what_could_be_kept_with_more_buffers_is_busy(void **state)
 {
-	struct rig *r = many_ports(RIG_DEFERRED, 100, 256, 6);
+	struct rig *r = many_ports(RIG_DEFERRED, 100, 256, 4);
 	uint8_t cdb[16], out[10] = { 0x5f, IGNORE, 0, 0, 0, 0, 0, 0, 24 }, list[24] = { [15] = 2, [20] = APTPL | ALL_TG_PT };
 	struct rig_cmd *d, *c;
 
 	(void)state;
-	d = rig_begin(r, 1, 0, cdb, iscsip_cdb_rw(cdb, ISCSIP_CDB_READ, 0, 32, 0), NULL, 0, 32 * 512, 1, false);
+	d = rig_begin(r, 1, 0, cdb, iscsip_cdb_rw(cdb, ISCSIP_CDB_READ, 0, 16, 0), NULL, 0, 16 * 512, 1, false);
 	assert_int_equal(r->pending_cnt, 1);
 	c = rig_begin(r, 0, 0, out, 10, list, 24, 0, 1, false);
 	while (rig_step(r))
