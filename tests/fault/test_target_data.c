@@ -333,6 +333,34 @@ static void unsolicited_data_has_its_numbers_in_order(void **state)
 	}
 }
 
+/* Its offset alone says so, whatever the order that PDUs may come in, and without a Reject: the tags are right (11.4.7.2). */
+static void unsolicited_data_that_begins_beyond_the_first_burst_ends_the_command(void **state)
+{
+	static const uint32_t offsets[] = { 4097, 8192, 0x7ffffffcu, 0xfffff000u };
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		struct iscsip_pdu h, d = { .opcode = ISCSIP_OP_DATA_OUT, .final = true };
+		struct peer_pdu got;
+		struct rig r;
+
+		rig_init(&r);
+		r.offer.data_pdu_in_order = i < 4;
+		rig_open(&r, RIG_PAIRS("InitialR2T=No\0ImmediateData=No\0FirstBurstLength=4096\0DataPDUInOrder=No"));
+		h = rig_write(&r, LBA, 65536);
+		h.final = false;
+		peer_send(&r.peer[0], &h, NULL, 0);
+		d.itt = h.itt;
+		d.data_out.ttt = ISCSIP_TAG_NONE;
+		d.data_out.buffer_offset = offsets[i % 4];
+		peer_send(&r.peer[0], &d, data, 1024);
+		got = rig_expect(&r, ISCSIP_OP_SCSI_RESPONSE);
+		expect_sense(&got, 0x0c, 0x0c);
+		rig_alive(&r);
+		rig_close(&r);
+	}
+}
+
 static void more_or_less_than_the_first_burst_ends_the_command(void **state)
 {
 	static const struct {
@@ -523,6 +551,7 @@ int main(void)
 		cmocka_unit_test(f_too_early_is_too_little_data_and_f_missing_is_waited_for),
 		cmocka_unit_test(unsolicited_data_that_was_not_agreed_ends_the_command),
 		cmocka_unit_test(unsolicited_data_has_its_numbers_in_order),
+		cmocka_unit_test(unsolicited_data_that_begins_beyond_the_first_burst_ends_the_command),
 		cmocka_unit_test(more_or_less_than_the_first_burst_ends_the_command),
 		cmocka_unit_test(data_for_a_read_ends_it),
 		cmocka_unit_test(a_transfer_length_costs_nothing_by_itself),

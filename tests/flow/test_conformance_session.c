@@ -398,6 +398,42 @@ static void every_response_of_a_login_has_the_same_version_and_no_tsih_but_the_l
 	rig_close(&R);
 }
 
+/* RFC 7143 11.12.6: what names the session is all of it, and a TSIH alone is none of it. */
+static void a_connection_joins_only_the_session_that_its_login_names(void **state)
+{
+	int wrong;
+
+	(void)state;
+	for (wrong = 0; wrong < 3; wrong++) {
+		struct iscsip_pdu h = { .opcode = ISCSIP_OP_LOGIN_REQUEST, .immediate = true };
+		struct iscsip_login_terms terms = { .portal_group_tag = wrong == 1 ? 2 : 1 };
+		static const char text[] = "InitiatorName=iqn.2001-04.test:peer\0TargetName=iqn.2001-04.test:disk";
+
+		rig_init(&R);
+		R.cfg.limits.max_conns = 2;
+		R.offer.max_connections = 2;
+		rig_open(&R, RIG_PAIRS("MaxConnections=2"));
+		rig_connect(&R, 1);
+		R.grant_later = R.session_later = true;
+		h.login_request.transit = true;
+		h.login_request.csg = ISCSIP_STAGE_OPERATIONAL;
+		h.login_request.nsg = ISCSIP_STAGE_FULL_FEATURE;
+		h.login_request.cid = 1;
+		h.login_request.tsih = iscsip_session_tsih(R.s);
+		h.login_request.isid[5] = wrong == 2;
+		h.login_request.cmdsn = R.cmdsn;
+		peer_send(&R.peer[1], &h, text, sizeof text);
+		terms.session = R.s;
+		R.asked_session = false;
+		assert_int_equal(iscsip_login_grant(R.conn[1], &terms), ISCSIP_OK);
+		assert_true(R.asked_session);
+		assert_int_equal(iscsip_login_accept(R.conn[1], R.s, 0), wrong ? ISCSIP_ESTATE : ISCSIP_OK);
+		if (wrong)
+			assert_int_equal(iscsip_login_refuse(R.conn[1], ISCSIP_LOGIN_SESSION_DOES_NOT_EXIST, NULL), ISCSIP_OK);
+		rig_close(&R);
+	}
+}
+
 static void a_level_that_is_not_built_is_neither_offered_nor_taken(void **state)
 {
 	struct iscsip_login_terms terms = { .portal_group_tag = 1 };
@@ -475,6 +511,7 @@ int main(void)
 		cmocka_unit_test(a_login_names_its_session_in_the_final_response_and_numbers_it_from_its_first_request),
 		cmocka_unit_test(a_refused_or_redirected_login_closes_the_connection),
 		cmocka_unit_test(every_response_of_a_login_has_the_same_version_and_no_tsih_but_the_last),
+		cmocka_unit_test(a_connection_joins_only_the_session_that_its_login_names),
 		cmocka_unit_test(a_level_that_is_not_built_is_neither_offered_nor_taken),
 		cmocka_unit_test(text_responses_fit_the_initiator_and_name_a_tag_while_there_is_more),
 	};

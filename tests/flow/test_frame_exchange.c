@@ -839,6 +839,16 @@ static void sense_in_descriptor_format_is_told_in_fixed_format(void **state)
 	frame_rig_test_unit_ready(r, &x);
 	frame_rig_run(r);
 	assert_int_equal(x.result.sense[2], 3);
+	/* information of more than 32 bits has no place, and half of it would be another block's number (SPC-4 4.5.2.2) */
+	for (int n = 12; n < 16; n++) {
+		memcpy(plain, descriptor, sizeof plain);
+		plain[n] = 1;
+		frame_rig_test_unit_ready(r, &x);
+		frame_rig_run(r);
+		assert_int_equal(x.result.sense[0], 0x71);
+		assert_memory_equal(x.result.sense + 3, "\0\0\0", 4);
+		assert_memory_equal(x.result.sense + 8, fixed + 8, 4);
+	}
 	/* cut anywhere, it never tells more than was there */
 	for (uint16_t n = 8; n < sizeof descriptor; n++) {
 		uint8_t *exact = malloc(n);

@@ -414,6 +414,43 @@ static void fast_abort_waits_for_no_r2t(void **state)
 	rig_close(&r);
 }
 
+/* RFC 7143 4.2.3.3 a: the second one waits for the same answers, and does not take them from the first. */
+static void a_second_reset_waits_for_the_same_transfer_tags(void **state)
+{
+	static const uint8_t second[] = { ISCSIP_TMF_LOGICAL_UNIT_RESET, ISCSIP_TMF_ABORT_TASK_SET, ISCSIP_TMF_CLEAR_TASK_SET,
+					  ISCSIP_TMF_TARGET_WARM_RESET };
+	static const uint8_t data[512] = { 1 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof second; i++) {
+		struct iscsip_pdu w, d, t[2];
+		struct peer_pdu got;
+		struct rig r;
+
+		rig_init(&r);
+		rig_open(&r, RIG_PAIRS("InitialR2T=Yes\0ImmediateData=No"));
+		w = rig_write(&r, 0, 512);
+		peer_send(&r.peer[0], &w, NULL, 0);
+		got = rig_expect(&r, ISCSIP_OP_R2T);
+		d = rig_data_out(&w, got.h.r2t.ttt, 0, 0, true);
+		t[0] = tmf_of(&r, ISCSIP_TMF_LOGICAL_UNIT_RESET);
+		t[1] = rig_request(&r, ISCSIP_OP_TASK_REQUEST); /* the place for immediate ones is taken */
+		t[1].task_request.function = second[i];
+		t[1].task_request.ref_task_tag = ISCSIP_TAG_NONE;
+		peer_send(&r.peer[0], &t[0], NULL, 0);
+		peer_send(&r.peer[0], &t[1], NULL, 0);
+		rig_quiet(&r);
+		peer_send(&r.peer[0], &d, data, sizeof data);
+		for (int n = 0; n < 2; n++) {
+			got = rig_expect(&r, ISCSIP_OP_TASK_RESPONSE);
+			assert_int_equal(got.h.itt, t[n].itt);
+			assert_int_equal(got.h.task_response.response, ISCSIP_TMF_COMPLETE);
+		}
+		rig_alive(&r);
+		rig_close(&r);
+	}
+}
+
 /*
  * A reset meets a second connection in its login: it is no part of the session yet, and joins it. Where all connections of
  * the session close (a cold reset; or a logout, last of the rows), it finds none to join.
@@ -587,6 +624,7 @@ int main(void)
 		cmocka_unit_test(a_target_reset_plugs_the_numbers_that_have_not_come),
 		cmocka_unit_test(the_answers_to_r2ts_are_waited_for_and_their_data_is_dropped),
 		cmocka_unit_test(fast_abort_waits_for_no_r2t),
+		cmocka_unit_test(a_second_reset_waits_for_the_same_transfer_tags),
 		cmocka_unit_test(a_reset_while_another_connection_logs_in_leaves_both_well),
 		cmocka_unit_test(an_r2t_that_is_never_answered_costs_the_connection),
 		cmocka_unit_test(an_r2t_that_is_never_answered_is_given_up_where_the_host_is_lenient),

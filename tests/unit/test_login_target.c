@@ -142,7 +142,7 @@ static void versions_other_than_0_are_refused_with_the_one_there_is(void **state
 	int min, max;
 
 	(void)state;
-	for (min = 0; min < 256; min += 15)
+	for (min = 0; min < 256; min += min < 3 ? 1 : 12)
 		for (max = 0; max < 256; max += 51) {
 			struct script s = open_script();
 			struct kit_pdu *p = calloc(1, sizeof *p);
@@ -551,6 +551,32 @@ static size_t chap_text(const struct script *s, const char *secret, int form, ch
 	return at;
 }
 
+/* Where no proof would do, too, one that has begun is not left in its middle. */
+static void a_chap_that_has_begun_is_not_left_though_none_would_do(void **state)
+{
+	int at;
+
+	(void)state;
+	for (at = 0; at < 3; at++) {
+		struct script s = open_chap();
+
+		assert_int_equal(iscsip_offer_set(&s.k->t.host.offer, "AuthMethod", "CHAP,None"), ISCSIP_OK);
+		assert_int_equal(REQUEST(s, 0, at == 0 ? 1 : -1, KIT_NAMES "AuthMethod=CHAP,None\0"), OK);
+		assert_true(kit_has(s.answer, "AuthMethod=CHAP"));
+		assert_false(s.answer->pdu.login_response.transit);
+		if (at) {
+			assert_int_equal(REQUEST(s, 0, at == 1 ? 1 : -1, "CHAP_A=7\0"), OK);
+			assert_non_null(kit_value(s.answer, "CHAP_C"));
+			assert_false(s.answer->pdu.login_response.transit);
+		}
+		if (at == 2) {
+			(void)REQUEST(s, 0, 1, "");
+			assert_false(s.answer->pdu.login_response.transit);
+		}
+		close_script(s);
+	}
+}
+
 static void a_chap_response_is_taken_in_hex_and_base64(void **state)
 {
 	char text[400];
@@ -925,6 +951,7 @@ int main(void)
 		cmocka_unit_test(logins_as_deployed_initiators_send_them_end_without_a_further_round),
 		cmocka_unit_test(eight_kib_of_keys_are_taken),
 		cmocka_unit_test(text_in_answer_to_text_that_goes_on_is_refused),
+		cmocka_unit_test(a_chap_that_has_begun_is_not_left_though_none_would_do),
 		cmocka_unit_test(a_chap_response_is_taken_in_hex_and_base64),
 		cmocka_unit_test(a_response_of_another_length_is_refused_although_the_host_believes_it),
 		cmocka_unit_test(chap_values_must_have_their_form),
