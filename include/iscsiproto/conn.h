@@ -16,6 +16,9 @@
  *     put = writev(fd, vec, n);
  *     iscsip_conn_tx_done(c, put, now);
  *
+ * Ask iscsip_conn_want() first: where it does not want RX nothing is listed, and readv() of nothing looks like the end of the
+ * stream. Sends must not raise SIGPIPE (ignore it, or use MSG_NOSIGNAL): peers close when they like.
+ *
  * A host that owns the bytes already (lwIP, TLS) calls iscsip_conn_rx_push() and iscsip_conn_tx_pull() instead;
  * one that wants no more than a loop calls iscsip_conn_run().
  *
