@@ -203,7 +203,6 @@ static void configure(void)
 	server.config.nop_interval_ms = 30000;
 	server.config.nop_timeout_ms = 30000;
 	configure_offers();
-	device_ops_init();
 	server.conn_size = iscsip_target_conn_size(&server.config);
 	server.session_size = iscsip_target_session_size(&server.config);
 	server.login_size = iscsip_login_size(&server.config);

@@ -24,7 +24,7 @@
 #define HEADER_LEN 48u
 #define LOGIN_ID_AT 8u
 #define PAUSE_MS 200u
-#define STALE_MS 1000u
+#define STALE_MS 500u
 
 static _Alignas(8) uint8_t conn_mem[2560], login_mem[10240], session_mem[2304];
 static struct iscsip_config config;
@@ -35,7 +35,7 @@ static bool session_in_use;
 static uint8_t in[64];
 static size_t in_len;
 static uint8_t login_id[14];               /* of the login under way: ISID, TSIH, tag, CID */
-static bool fresh, logged_in, doubt, replaced;
+static bool logged_in, doubt, replaced;
 static iscsip_time last_rx;
 
 /* For TSIHs; a product that uses CHAP takes its challenges from a hardware source. */
@@ -145,18 +145,38 @@ static bool newcomer(void)
 	       (logged_in || memcmp(in + LOGIN_ID_AT, login_id, sizeof login_id) != 0);
 }
 
-/* What stands before the first header of a connection is left from the last one. */
-static void find_login(void)
+/* What the line has. False: nothing. */
+static bool fill(iscsip_time now)
 {
-	size_t skip = 0;
+	size_t before = in_len;
 
-	while (!may_be_login(in + skip, in_len - skip))
-		skip++;
-	in_len -= skip;
-	memmove(in, in + skip, in_len);
-	if (in_len < HEADER_LEN)
-		return;
-	fresh = false;
+	while (in_len < sizeof in && (UART_STATE & UART_RX_FULL))
+		in[in_len++] = (uint8_t)UART_DATA;
+	if (in_len == before)
+		return false;
+	doubt = doubt || (before == 0 && now - last_rx >= PAUSE_MS);
+	last_rx = now;
+	return true;
+}
+
+/*
+ * Until the header of a first Login Request is in: what stands before it is left from the last connection. The time of a login
+ * begins with it, since the board may have waited for long.
+ */
+static void await_login(void)
+{
+	while (!may_be_login(in, in_len) || in_len < HEADER_LEN) {
+		iscsip_time now = board_now();
+		size_t skip = 0;
+
+		if (now - last_rx >= STALE_MS)
+			in_len = 0; /* half a header, and nothing more of it */
+		(void)fill(now); /* looked at by what follows, and by the next round */
+		while (!may_be_login(in + skip, in_len - skip))
+			skip++;
+		in_len -= skip;
+		memmove(in, in + skip, in_len);
+	}
 	memcpy(login_id, in + LOGIN_ID_AT, sizeof login_id);
 }
 
@@ -176,27 +196,13 @@ static bool take(iscsip_time now)
 /* Bytes from the line to the connection. `replaced`: it is over, and what is in belongs to the next one. */
 static bool receive(iscsip_time now)
 {
-	size_t before;
+	bool got = fill(now);
 
-	if (fresh && now - last_rx >= STALE_MS)
-		in_len = 0; /* half a header, and nothing more of it */
-	before = in_len;
-	while (in_len < sizeof in && (UART_STATE & UART_RX_FULL))
-		in[in_len++] = (uint8_t)UART_DATA;
-	if (in_len > before) {
-		doubt = doubt || (before == 0 && now - last_rx >= PAUSE_MS);
-		last_rx = now;
-	}
-	if (fresh)
-		find_login();
-	else if (doubt && newcomer())
-		replaced = true;
-	if (fresh || replaced)
-		return in_len > before;
-	if (doubt && may_be_login(in, in_len) && in_len < HEADER_LEN && now - last_rx < PAUSE_MS)
-		return in_len > before;
+	replaced = doubt && newcomer();
+	if (replaced || (doubt && may_be_login(in, in_len) && in_len < HEADER_LEN && now - last_rx < PAUSE_MS))
+		return got;
 	doubt = false;
-	return take(now) || in_len > before;
+	return take(now) || got;
 }
 
 static bool send(iscsip_time now)
@@ -215,7 +221,7 @@ static bool send(iscsip_time now)
  */
 static void serve(void)
 {
-	fresh = true;
+	await_login();
 	logged_in = doubt = replaced = false;
 	if (iscsip_target_conn_init(&conn, conn_mem, sizeof conn_mem, login_mem, sizeof login_mem, &config, &ops, NULL,
 				    board_now()))

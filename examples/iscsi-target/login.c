@@ -98,42 +98,6 @@ static void chap_ask(void *user, struct iscsip_conn *conn, const struct iscsip_l
 
 /* --- sessions --- */
 
-static struct iscsip_device_ops device_ops;
-
-/* A post: not in the middle of the call that a session's own request came by. */
-static void end_others(struct post *p)
-{
-	struct device *d = (struct device *)(void *)((char *)p - offsetof(struct device, cold));
-	struct session *s, *next;
-
-	tell("%s: TARGET COLD RESET: ending all sessions", d->name);
-	for (s = d->sessions.first; s; s = next) {
-		next = s->next;
-		if (s != d->cold_by)
-			iscsip_target_session_end(s->iscsip, s->loop->now);
-	}
-}
-
-/* TARGET COLD RESET ends every session of the target (RFC 7143 11.5.1); that of who asks the library ends, behind the answer. */
-static void tmf_asked(void *user, struct iscsip_tmf *tmf)
-{
-	const struct session *s = tmf->nexus;
-	struct device *d = s->device;
-
-	if (d && tmf->function == ISCSIP_TMF_TARGET_COLD_RESET) {
-		d->cold_by = s;
-		d->cold.run = end_others;
-		loop_post(d->loop, &d->cold);
-	}
-	iscsip_disk_ops()->tmf(user, tmf);
-}
-
-void device_ops_init(void)
-{
-	device_ops = *iscsip_disk_ops();
-	device_ops.tmf = tmf_asked;
-}
-
 static void session_free(struct post *p)
 {
 	struct session *s = (struct session *)(void *)((char *)p - offsetof(struct session, post));
@@ -252,7 +216,7 @@ static struct session *session_new(struct client *c, const struct iscsip_login_i
 	snprintf(s->user, sizeof s->user, "%s", info->peer_chap_name);
 	s->replace.run = end_replaced;
 	err = iscsip_target_session_init(&s->iscsip, s->mem, server.session_size, &server.config, &target_ops,
-					 &device_ops, d ? d->disk : NULL, &s->nexus, s);
+					 iscsip_disk_ops(), d ? d->disk : NULL, &s->nexus, s);
 	if (!err && d)
 		err = open_nexus(s, info, params);
 	if (err) {

@@ -68,8 +68,7 @@ struct device {
 	struct iscsip_disk_port port;   /* one: all portals are of one group */
 	char port_name[ISCSIP_NAME_MAX + sizeof ",t,0x0001"];
 	struct session_list sessions;
-	struct post reload, count, cold;
-	const struct session *cold_by;  /* asked for the TARGET COLD RESET that `cold` is posted for */
+	struct post reload, count;
 	char *counted;                  /* its part of the line of counters */
 	size_t counted_len;
 	uint16_t last_tsih;
@@ -160,8 +159,6 @@ void client_freed(struct wire *w);
 /* In the loop's thread: asks every initiator to log out, and refuses new ones. */
 void clients_log_out(struct loop *l);
 extern const struct iscsip_target_ops target_ops;
-/* The disk's, with what a TARGET COLD RESET means for sessions; to be called once, before any session. */
-void device_ops_init(void);
 void trace_pdu(void *user, struct iscsip_conn *conn, enum iscsip_trace_event event, const void *p, size_t len);
 void wake_client(void *user, struct iscsip_conn *conn);
 
