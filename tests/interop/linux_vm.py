@@ -146,7 +146,7 @@ class Vm:
                 raise Failed(f"the machine ended; it said: {self.buffer[-800:]!r}; its kernel: {self.console()}")
             self.buffer += piece
 
-    def sh(self, command, ok=(0,), timeout=90):
+    def sh(self, command, ok=(0,), timeout=180):
         """Runs a command in the machine; its output."""
         self.process.stdin.write(command.strip().replace("\n", "; ").encode() + b"\n")
         text, line = self._until(b"=== ended", timeout)
