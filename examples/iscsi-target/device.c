@@ -401,7 +401,7 @@ static void device_open(struct device *d)
 	cfg.flags = ISCSIP_DISK_CDB_LUN; /* NetBSD */
 	cfg.max_nexuses = MAX_NEXUSES;
 	cfg.max_commands = MAX_COMMANDS;
-	cfg.buffer_size = 64u * 1024u; /* 64 MiB in all, touched as far as files are read and written */
+	cfg.buffer_size = 128u * 1024u; /* 128 MiB in all, touched as far as files are read and written: a transfer of 32 MiB fits */
 	cfg.buffer_count = 1024;
 	cfg.max_pieces = 512;
 	cfg.buffer_align = 4096;
